@@ -1,0 +1,100 @@
+/* libgcfreeze: what the preloaded library did in this process.
+ *
+ * The library is meant to be preloaded, not linked: find these functions with dlsym, or from Python
+ * with ctypes.CDLL(None). Both may be called from any thread and at any time; they take no lock,
+ * allocate nothing and call nothing of Python.
+ */
+#ifndef GCFREEZE_H
+#define GCFREEZE_H
+
+#include <stdint.h>
+
+#define GCFREEZE_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Every decision has one of these reasons. The number is the index into `skipped` below and the
+ * word is what logs print. The list only grows at its end: numbers are part of the ABI.
+ *
+ * X(identifier, word, what it means) */
+#define GCFREEZE_REASONS(X)                                                                        \
+    X(NONE, "none", "nothing was decided yet")                                                     \
+    /* reasons to freeze */                                                                        \
+    X(FIRST_WORKER_FORK, "first-worker-fork", "the first fork of this process that is no exec")    \
+    X(HEAP_GROWN, "heap-grown", "at least GCFREEZE_MIN_NEW objects came since the last freeze")    \
+    X(EVERY_FORK, "every-fork", "GCFREEZE_WHEN=every")                                             \
+    /* reasons to leave a fork alone */                                                            \
+    X(EXEC_BOUND, "exec-bound", "the child will execute another program")                          \
+    X(NOTHING_NEW, "nothing-new", "fewer than GCFREEZE_MIN_NEW objects since the last freeze")     \
+    X(POLICY_NEVER, "policy-never", "GCFREEZE_WHEN=never")                                         \
+    X(POLICY_FIRST, "policy-first", "GCFREEZE_WHEN=first, and the first fork has been")            \
+    X(POLICY_AFTER, "policy-after", "GCFREEZE_WHEN=after:N lets this fork pass")                   \
+    X(DISABLED, "disabled", "GCFREEZE=0")                                                          \
+    X(FILTERED, "filtered", "GCFREEZE_ONLY or GCFREEZE_SKIP leaves this program out")              \
+    X(NO_INTERPRETER, "no-interpreter", "no CPython in this process")                              \
+    X(UNSUPPORTED, "unsupported", "a CPython that this library does not know how to treat")        \
+    X(FREE_THREADED, "free-threaded", "a free-threaded build of CPython")                          \
+    X(NOT_INITIALIZED, "not-initialized", "the interpreter is not initialized")                    \
+    X(FINALIZING, "finalizing", "the interpreter is shutting down")                                \
+    X(SUB_INTERPRETERS, "sub-interpreters", "the process has more than one interpreter")           \
+    X(NO_THREAD_STATE, "no-thread-state", "the forking thread is unknown to the interpreter")      \
+    X(GIL_TAKEN, "gil-taken", "another thread holds the global interpreter lock")                  \
+    X(EXTENSION, "extension", "C code called from Python forks by itself")                         \
+    X(SIGNAL_HANDLER, "signal-handler", "the fork comes from a signal handler")                    \
+    X(CONCURRENT, "concurrent", "another thread is in the middle of a fork")                       \
+    X(UNWINDING_OFF, "unwinding-off", "without libunwind nobody can tell who is forking")          \
+    X(PYTHON_ERROR, "python-error", "a call into the interpreter failed")
+
+enum gcfreeze_reason {
+#define GCFREEZE_REASON_ENUM(identifier, word, meaning) GCFREEZE_REASON_##identifier,
+    GCFREEZE_REASONS(GCFREEZE_REASON_ENUM)
+#undef GCFREEZE_REASON_ENUM
+        GCFREEZE_REASON_COUNT
+};
+
+/* Room for reasons to come, so that the struct keeps its layout. */
+#define GCFREEZE_REASON_ROOM 48
+
+/* What happened in this process so far. A forked child starts again from zero.
+ *
+ * Times are microseconds of CLOCK_MONOTONIC. `tracked` is an estimate of the container objects that
+ * went into the permanent generation, made from the collector's own counters: counting them exactly
+ * would mean visiting each. -1 stands for "not known". */
+struct gcfreeze_status {
+    uint32_t size;         /* in: sizeof(struct gcfreeze_status); out: bytes that were filled */
+    int32_t attached;      /* 1: an interpreter was found and prepared */
+    char python[32];       /* "3.13.0", or empty */
+    uint64_t forks_seen;   /* calls of fork and forkpty */
+    uint64_t forks_frozen; /* of these, the ones that a freeze preceded */
+    uint64_t spawns_seen;  /* calls of posix_spawn and posix_spawnp */
+    uint64_t skipped[GCFREEZE_REASON_ROOM]; /* forks left alone, by enum gcfreeze_reason */
+
+    /* the last fork */
+    int32_t last_reason; /* enum gcfreeze_reason */
+    int32_t last_child;  /* pid, or -1 if the fork failed; 0 before the first */
+    int32_t last_frozen; /* 1: a freeze preceded it */
+    int32_t reserved;
+    int64_t last_tracked;
+    int64_t last_collect_us;
+    int64_t last_freeze_us;
+    int64_t last_fork_us;
+};
+
+/* The library's version, like "0.1.0". Never NULL. */
+GCFREEZE_API const char *gcfreeze_version(void);
+
+/* Fills *status. `status->size` must hold the caller's idea of the struct's size; a smaller struct
+ * of an older header is filled as far as it reaches. Returns 0, or -1 with errno EINVAL if status
+ * is NULL or its size is below 8. */
+GCFREEZE_API int gcfreeze_status(struct gcfreeze_status *status);
+
+/* The word for a reason, or NULL for a number that is none. */
+GCFREEZE_API const char *gcfreeze_reason_name(int32_t reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

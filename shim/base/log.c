@@ -1,0 +1,144 @@
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    enum gf_log_level level;
+    const char *path;
+} target;
+
+void gf_log_init(enum gf_log_level level, const char *path) {
+    target.level = level;
+    target.path = path;
+}
+
+bool gf_log_wants(enum gf_log_level level) {
+    return level != GF_LOG_NONE && level <= target.level;
+}
+
+/* write(2) may raise SIGPIPE (a reader that left) or SIGXFSZ (RLIMIT_FSIZE), and both kill by
+ * default. They are sent to the writing thread, so they can be held back and taken away there,
+ * unless the host had one pending already: then that one is the host's. */
+static void write_quietly(int fd, const char *data, size_t size) {
+    static const struct timespec at_once = {0, 0};
+    sigset_t ours, pending, before;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGPIPE);
+    sigaddset(&ours, SIGXFSZ);
+    sigpending(&pending);
+    if (sigismember(&pending, SIGPIPE) == 1)
+        sigdelset(&ours, SIGPIPE);
+    if (sigismember(&pending, SIGXFSZ) == 1)
+        sigdelset(&ours, SIGXFSZ);
+    /* sigprocmask: on Linux it is the calling thread's mask, and it needs no libpthread */
+    if (sigprocmask(SIG_BLOCK, &ours, &before) != 0)
+        return;
+
+    while (size > 0) {
+        ssize_t written = write(fd, data, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            break;
+        data += written;
+        size -= (size_t)written;
+    }
+
+    while (sigtimedwait(&ours, NULL, &at_once) > 0)
+        continue;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static bool expand_path(char *buffer, size_t size) {
+    struct gf_text path;
+    gf_text_init(&path, buffer, size);
+    for (const char *c = target.path; *c; c++) {
+        if (c[0] == '%' && c[1] == 'p') {
+            gf_text_add_long(&path, getpid());
+            c++;
+        } else {
+            gf_text_add_char(&path, *c);
+        }
+    }
+    return !path.truncated;
+}
+
+/* strerror() may translate and allocate; these are the errors an operator meets. */
+static const char *why(int error) {
+    switch (error) {
+    case ENOENT:
+        return "no such directory";
+    case EACCES:
+        return "permission denied";
+    case EISDIR:
+        return "it is a directory";
+    case ENOTDIR:
+        return "a part of it is no directory";
+    case EROFS:
+        return "read-only file system";
+    case ENOSPC:
+        return "no space left";
+    case EMFILE:
+        return "too many open files";
+    case ENXIO:
+        return "nobody reads this pipe";
+    case ENAMETOOLONG:
+        return "the name is too long";
+    default:
+        return "the system refused";
+    }
+}
+
+static void give_up(const char *path, int error) {
+    char buffer[512];
+    struct gf_text line;
+    gf_text_init(&line, buffer, sizeof buffer - 1);
+    gf_text_add(&line, "gcfreeze[");
+    gf_text_add_long(&line, getpid());
+    gf_text_add(&line, "]: GCFREEZE_LOG_FILE: cannot open ");
+    gf_text_add_plain(&line, path);
+    gf_text_add(&line, ": ");
+    gf_text_add(&line, why(error));
+    gf_text_add(&line, " (errno ");
+    gf_text_add_long(&line, error);
+    gf_text_add(&line, "); logging is off, all else goes on");
+    line.data[line.length++] = '\n';
+    target.level = GF_LOG_NONE;
+    write_quietly(STDERR_FILENO, line.data, line.length);
+}
+
+void gf_log_line(enum gf_log_level level, const char *line) {
+    if (!gf_log_wants(level))
+        return;
+    int saved_errno = errno;
+    char buffer[2048];
+    char path[PATH_MAX];
+    struct gf_text text;
+    gf_text_init(&text, buffer, sizeof buffer - 1);
+    gf_text_add(&text, line);
+    text.data[text.length++] = '\n';
+
+    if (target.path == NULL || target.path[0] == '\0') {
+        write_quietly(STDERR_FILENO, text.data, text.length);
+    } else if (!expand_path(path, sizeof path)) {
+        give_up(target.path, ENAMETOOLONG);
+    } else {
+        /* O_NONBLOCK: opening a FIFO without a reader must fail and not hang the server */
+        int fd =
+            open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+        if (fd < 0) {
+            give_up(path, errno);
+        } else {
+            write_quietly(fd, text.data, text.length);
+            close(fd);
+        }
+    }
+    errno = saved_errno;
+}

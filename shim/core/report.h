@@ -1,0 +1,45 @@
+/* One line per fork, and lines for the operator: as text or as JSON.
+ *
+ * The JSON fields and their types are a promise that "v" numbers; docs/architecture.md lists them.
+ * Phase: load (init), attach, and after the fork in the parent; never the child.
+ */
+#ifndef GF_CORE_REPORT_H
+#define GF_CORE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/log.h"
+#include "core/config.h"
+#include "gcfreeze.h"
+#include "process/caller.h"
+
+struct gf_event {
+    int64_t unix_ms;
+    pid_t pid;
+    pid_t child; /* -1: the fork failed */
+    bool frozen;
+    enum gcfreeze_reason reason;
+    enum gf_caller caller;
+    const char *script;
+    const char *python;
+    long tracked; /* -1: unknown */
+    int64_t collect_us, freeze_us, fork_us;
+    int error; /* errno of a fork that failed */
+};
+
+/* Writes the event into `buffer`, without a newline. */
+void gf_report_format(const struct gf_event *event, enum gf_log_format format, char *buffer,
+                      size_t size);
+
+/* Logs an event in the configured format. */
+void gf_report_event(const struct gf_config *config, enum gf_log_level level,
+                     const struct gf_event *event);
+
+/* Logs a sentence in the configured format. */
+void gf_report_message(const struct gf_config *config, enum gf_log_level level,
+                       const char *sentence);
+
+#endif

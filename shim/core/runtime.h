@@ -1,0 +1,87 @@
+/* What the engine asks of an interpreter. An interpreter is one constant `struct gf_runtime`; the
+ * engine knows nothing else about it, and tests put a fake in its place.
+ *
+ * All functions keep the interpreter's pending exception as it was. Those that say "inside" may
+ * only be called between enter and leave.
+ */
+#ifndef GF_CORE_RUNTIME_H
+#define GF_CORE_RUNTIME_H
+
+#include <stdbool.h>
+
+#include "gcfreeze.h"
+#include "process/caller.h"
+
+/* What attaching does beside finding things. */
+struct gf_attach_options {
+    long brake; /* objects before a put-off collector runs after all; 0: do not put it off */
+    const char *strip_preload; /* file name to take out of LD_PRELOAD; NULL: none */
+};
+
+/* A moment of a fork, because what is allowed differs. */
+enum gf_moment {
+    GF_MOMENT_STARTUP, /* the interpreter initializes: imports and dlopen are allowed */
+    GF_MOMENT_HOOK,    /* before hook of os.fork: no lock is held, Python code may run */
+    GF_MOMENT_WINDOW   /* interposed fork: C level calls only, no bytecode, no import, no dlopen */
+};
+
+/* What enter found out; lives from enter to the last leave. */
+struct gf_entry {
+    enum gf_caller caller;
+    bool borrowed;      /* the thread was not attached: enter took the GIL, leave gives it back */
+    int gil_state;      /* PyGILState_Ensure's answer */
+    void *exception[3]; /* what was pending */
+};
+
+struct gf_runtime {
+    /* Is there an interpreter in this process, and one that is understood? NONE means yes; else
+     * NO_INTERPRETER, UNSUPPORTED or FREE_THREADED. Calls nothing of the interpreter but its
+     * version function. A second call is cheap. */
+    enum gcfreeze_reason (*find)(void);
+
+    /* Prepares the interpreter that find found, once: keeps functions, registers `before` to be
+     * called ahead of os.fork, opens libunwind, puts the collector off. At GF_MOMENT_STARTUP the
+     * calling thread holds the interpreter; at GF_MOMENT_WINDOW call it inside, and libunwind stays
+     * closed until the hook. `gone` is called when the interpreter has been finalized. Returns
+     * NONE, NO_THREAD_STATE or PYTHON_ERROR. */
+    enum gcfreeze_reason (*attach)(enum gf_moment moment, const struct gf_attach_options *options,
+                                   void (*before)(void), void (*gone)(void));
+
+    /* Says who is forking and makes the interpreter usable for the calling thread, if that is
+     * possible without any risk of waiting for ever. Returns NONE, or why this fork must be left
+     * alone; then there is nothing to leave. `ret->caller` is set in both cases. */
+    enum gcfreeze_reason (*enter)(enum gf_moment moment, struct gf_entry *ret);
+    void (*leave)(struct gf_entry *entry);
+
+    /* Once more with the same entry, after leave and in the same thread, without asking again. */
+    void (*reenter)(struct gf_entry *entry);
+
+    /* Inside. Stops collections for the time between suspend and resume; -1 on error. */
+    int (*suspend)(bool *ret_enabled);
+    int (*resume)(bool enabled);
+
+    /* Inside. The application's own collector settings, and the put-off ones again. Where the
+     * application changed them itself, both do nothing. */
+    int (*lift)(void);
+    int (*put_off)(void);
+
+    /* Inside. Container objects that came since the last freeze, about; a sum of min_new or more is
+     * looked at twice. -1 if unknown. */
+    long (*count_new)(enum gf_moment moment, long min_new);
+
+    /* Inside. Moves all tracked objects to the permanent generation; -1 on error. */
+    int (*freeze)(enum gf_moment moment);
+
+    /* Inside, at GF_MOMENT_HOOK only: a full collection, which runs Python code; -1 on error. */
+    int (*collect)(void);
+
+    /* "3.13.0", or empty as long as nothing was found. */
+    const char *(*version)(void);
+
+    /* A line for the operator about what find or attach noticed, or NULL. */
+    const char *(*remark)(void);
+
+    bool (*unwinding)(void); /* false: libunwind is missing */
+};
+
+#endif

@@ -1,0 +1,49 @@
+#include "cpython/api.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "process/elf.h"
+
+/* What makes an object an interpreter. An extension module that defines one of them by accident
+ * does not define them all. */
+static const char *const landmarks[] = {"Py_GetVersion", "Py_IsInitialized", "PyGILState_Ensure"};
+
+static const struct {
+    const char *name;
+    size_t offset;
+    bool required;
+} rows[] = {
+#define REQUIRED                            true
+#define OPTIONAL                            false
+#define API(need, returns, name, arguments) {#name, offsetof(struct gf_api, name), need},
+#include "cpython/api.def"
+#undef API
+#undef REQUIRED
+#undef OPTIONAL
+};
+
+bool gf_api_find(struct gf_api *ret, const char **ret_missing) {
+    static uint64_t searched; /* loads at the last search that found nothing; 0: none */
+    struct gf_elf elf;
+    struct gf_api api;
+    uint64_t loads = 0;
+    *ret_missing = NULL;
+    if (searched != 0 && gf_elf_loads() == searched)
+        return false;
+    if (!gf_elf_find(landmarks, sizeof landmarks / sizeof *landmarks, &elf, &loads)) {
+        searched = loads;
+        return false;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        void *address = gf_elf_symbol(&elf, rows[i].name);
+        if (!address && rows[i].required) {
+            *ret_missing = rows[i].name;
+            return false;
+        }
+        memcpy((char *)&api + rows[i].offset, &address, sizeof address);
+    }
+    *ret = api;
+    return true;
+}

@@ -1,0 +1,213 @@
+#include "cpython/attach.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpython/call.h"
+#include "cpython/collector.h"
+#include "cpython/interpreter.h"
+#include "process/self.h"
+
+static void (*before_fork)(void);
+static void (*interpreter_gone)(void);
+static bool hooked;
+
+/* Python calls it before os.fork; an exception would be printed, so there is none. */
+static gf_object *before_fork_method(gf_object *self, gf_object *unused) {
+    (void)self;
+    (void)unused;
+    const struct gf_api *api = &gf_python.api;
+    gf_object *pending[3];
+    api->PyErr_Fetch(&pending[0], &pending[1], &pending[2]);
+    gf_caller_open(); /* after a late attach, this is the first moment when dlopen is allowed */
+    gf_attach_find_fork_exec();
+    api->PyErr_Restore(pending[0], pending[1], pending[2]);
+    if (before_fork)
+        before_fork();
+    return api->Py_BuildValue("");
+}
+
+static const struct gf_method before_fork_definition = {
+    "gcfreeze_before_fork", before_fork_method, GF_METHOD_NO_ARGUMENTS,
+    "Called before os.fork: moves tracked objects to the permanent generation."};
+
+/* The interpreter has been finalized: all references are gone with it. An embedding host may start
+ * another one (Python/pylifecycle.c, call_ll_exitfuncs: the last thing that Py_Finalize calls). */
+static void forget(void) {
+    gf_python.found = false; /* the object may be unloaded now */
+    gf_python.gc = (struct gf_gc){0};
+    gf_python.get_allocated_blocks = NULL;
+    gf_python.landmarks = (struct gf_landmarks){0};
+    gf_collector_reset();
+    hooked = false;
+    if (interpreter_gone)
+        interpreter_gone();
+}
+
+/* A module that is loaded already, as a new reference. */
+static gf_object *loaded_module(const char *name) {
+    gf_object *modules = gf_python.api.PyImport_GetModuleDict();
+    gf_object *module = modules ? gf_python.api.PyDict_GetItemString(modules, name) : NULL;
+    if (module)
+        gf_python.api.Py_IncRef(module);
+    return module;
+}
+
+/* `import gc` for the fork window, where no bytecode may run: what the import system does for a
+ * builtin module, by hand. All callees are C (Python/import.c, _imp_create_builtin and
+ * _imp_exec_builtin). The module stays out of sys.modules. */
+static gf_object *create_builtin_gc(void) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *module = NULL;
+    gf_object *imp = loaded_module("_imp");
+    gf_object *create = imp ? gf_attribute(imp, "create_builtin") : NULL;
+    gf_object *exec = imp ? gf_attribute(imp, "exec_builtin") : NULL;
+    gf_object *implementation = api->PySys_GetObject("implementation"); /* borrowed */
+    /* any object with a `name` serves as the spec; this is types.SimpleNamespace */
+    gf_object *namespace_type = implementation ? api->PyObject_Type(implementation) : NULL;
+    gf_object *none = api->Py_BuildValue("()");
+    gf_object *keywords = api->Py_BuildValue("{s:s}", "name", "gc");
+    if (create && exec && namespace_type && none && keywords) {
+        gf_object *spec = api->PyObject_Call(namespace_type, none, keywords);
+        gf_object *arguments = spec ? api->Py_BuildValue("(N)", spec) : NULL;
+        module = arguments ? api->PyObject_CallObject(create, arguments) : NULL;
+        gf_object *exec_arguments = module ? api->Py_BuildValue("(O)", module) : NULL;
+        gf_object *done = exec_arguments ? api->PyObject_CallObject(exec, exec_arguments) : NULL;
+        if (module && !done) {
+            api->Py_DecRef(module);
+            module = NULL;
+        }
+        gf_object *const used[] = {arguments, exec_arguments, done};
+        for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+            if (used[i])
+                api->Py_DecRef(used[i]);
+        }
+    }
+    gf_object *const used[] = {imp, create, exec, namespace_type, none, keywords};
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+        if (used[i])
+            api->Py_DecRef(used[i]);
+    }
+    api->PyErr_Clear();
+    return module;
+}
+
+static gf_object *get_module(const char *name, enum gf_moment moment) {
+    gf_object *module = NULL;
+    if (moment != GF_MOMENT_WINDOW) {
+        module = gf_python.api.PyImport_ImportModule(name);
+        if (!module)
+            gf_python.api.PyErr_Clear();
+    } else {
+        module = loaded_module(name);
+    }
+    return module;
+}
+
+static bool keep_gc(enum gf_moment moment) {
+    struct gf_gc gc = {0};
+    gf_object *module = get_module("gc", moment);
+    if (!module && moment == GF_MOMENT_WINDOW)
+        module = create_builtin_gc();
+    if (!module)
+        return false;
+    const struct {
+        const char *name;
+        gf_object **ret;
+    } functions[] = {
+        {"enable", &gc.enable},
+        {"disable", &gc.disable},
+        {"isenabled", &gc.isenabled},
+        {"get_threshold", &gc.get_threshold},
+        {"set_threshold", &gc.set_threshold},
+        {"freeze", &gc.freeze},
+        {"collect", &gc.collect},
+        {"get_count", &gc.get_count},
+        {"get_stats", &gc.get_stats},
+    };
+    bool complete = true;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        *functions[i].ret = gf_attribute(module, functions[i].name);
+        complete = complete && *functions[i].ret;
+    }
+    gf_python.api.Py_DecRef(module);
+    if (complete)
+        gf_python.gc = gc;
+    return complete;
+}
+
+/* The C function behind module.name, or 0 if it is no builtin. */
+static uintptr_t c_function(gf_object *module, const char *name) {
+    gf_object *function = gf_attribute(module, name);
+    if (!function)
+        return 0;
+    uintptr_t address = (uintptr_t)gf_python.api.PyCFunction_GetFunction(function);
+    gf_python.api.PyErr_Clear();
+    gf_python.api.Py_DecRef(function);
+    return address;
+}
+
+void gf_attach_find_fork_exec(void) {
+    if (gf_python.landmarks.fork_exec)
+        return;
+    gf_object *module = loaded_module("_posixsubprocess");
+    if (!module)
+        return;
+    gf_python.landmarks.fork_exec = c_function(module, "fork_exec");
+    gf_python.api.Py_DecRef(module);
+}
+
+/* os.register_at_fork(before=...), registered before anybody else's and so the last one to run. */
+static bool register_hook(gf_object *posix) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *hook = api->PyCFunction_NewEx(&before_fork_definition, NULL, NULL);
+    gf_object *function = gf_attribute(posix, "register_at_fork");
+    gf_object *arguments = api->Py_BuildValue("()");
+    gf_object *keywords = hook ? api->Py_BuildValue("{s:O}", "before", hook) : NULL;
+    gf_object *done = NULL;
+    if (function && arguments && keywords)
+        done = api->PyObject_Call(function, arguments, keywords);
+    if (!done)
+        api->PyErr_Clear();
+    gf_object *const used[] = {hook, function, arguments, keywords, done};
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+        if (used[i])
+            api->Py_DecRef(used[i]);
+    }
+    return done != NULL;
+}
+
+static void keep_landmarks(enum gf_moment moment) {
+    gf_python.landmarks.eval = (uintptr_t)gf_python.api._PyEval_EvalFrameDefault;
+    gf_object *posix = get_module("posix", moment);
+    if (posix) {
+        gf_python.landmarks.os_fork = c_function(posix, "fork");
+        gf_python.landmarks.os_forkpty = c_function(posix, "forkpty");
+        if (!hooked)
+            hooked = register_hook(posix);
+        gf_python.api.Py_DecRef(posix);
+    }
+    gf_attach_find_fork_exec();
+    gf_object *allocated = gf_python.api.PySys_GetObject("getallocatedblocks"); /* borrowed */
+    if (allocated)
+        gf_python.api.Py_IncRef(allocated);
+    gf_python.get_allocated_blocks = allocated;
+}
+
+enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_options *options,
+                               void (*before)(void), void (*gone)(void)) {
+    /* before os is imported: it copies the environment then */
+    if (options->strip_preload)
+        gf_self_strip_preload(options->strip_preload);
+    if (moment != GF_MOMENT_WINDOW)
+        gf_caller_open();
+    if (!keep_gc(moment))
+        return GCFREEZE_REASON_PYTHON_ERROR;
+    before_fork = before;
+    interpreter_gone = gone;
+    keep_landmarks(moment);
+    gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
+    if (options->brake != 0 && gf_collector_set_brake(options->brake) != 0)
+        return GCFREEZE_REASON_PYTHON_ERROR;
+    return GCFREEZE_REASON_NONE;
+}

@@ -1,0 +1,80 @@
+#include "cpython/call.h"
+
+#include <stddef.h>
+
+#include "cpython/interpreter.h"
+
+static int failed(void) {
+    gf_python.api.PyErr_Clear();
+    return -1;
+}
+
+/* Consumes the reference; NULL is an error. PyLong_AsLong answers -1 for errors, and nothing that
+ * is read here is negative. */
+static int take_long(gf_object *number, long *ret) {
+    if (!number)
+        return failed();
+    long value = gf_python.api.PyLong_AsLong(number);
+    gf_python.api.Py_DecRef(number);
+    if (value < 0)
+        return failed();
+    *ret = value;
+    return 0;
+}
+
+int gf_call(gf_object *function) {
+    gf_object *result = gf_python.api.PyObject_CallObject(function, NULL);
+    if (!result)
+        return failed();
+    gf_python.api.Py_DecRef(result);
+    return 0;
+}
+
+int gf_call_truth(gf_object *function) {
+    gf_object *result = gf_python.api.PyObject_CallObject(function, NULL);
+    if (!result)
+        return failed();
+    int truth = gf_python.api.PyObject_IsTrue(result);
+    gf_python.api.Py_DecRef(result);
+    return truth < 0 ? failed() : truth;
+}
+
+int gf_call_value(gf_object *function, long *ret) {
+    return take_long(gf_python.api.PyObject_CallObject(function, NULL), ret);
+}
+
+int gf_call_item(gf_object *function, long index, long *ret) {
+    gf_object *sequence = gf_python.api.PyObject_CallObject(function, NULL);
+    if (!sequence)
+        return failed();
+    gf_object *item = gf_python.api.PySequence_GetItem(sequence, index);
+    gf_python.api.Py_DecRef(sequence);
+    return take_long(item, ret);
+}
+
+int gf_call_long(gf_object *function, long value) {
+    gf_object *arguments = gf_python.api.Py_BuildValue("(l)", value);
+    if (!arguments)
+        return failed();
+    gf_object *result = gf_python.api.PyObject_CallObject(function, arguments);
+    gf_python.api.Py_DecRef(arguments);
+    if (!result)
+        return failed();
+    gf_python.api.Py_DecRef(result);
+    return 0;
+}
+
+int gf_dict_long(gf_object *dict, const char *key, long *ret) {
+    gf_object *value = gf_python.api.PyDict_GetItemString(dict, key);
+    if (!value)
+        return failed();
+    gf_python.api.Py_IncRef(value);
+    return take_long(value, ret);
+}
+
+gf_object *gf_attribute(gf_object *object, const char *name) {
+    gf_object *value = gf_python.api.PyObject_GetAttrString(object, name);
+    if (!value)
+        gf_python.api.PyErr_Clear();
+    return value;
+}

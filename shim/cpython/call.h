@@ -1,0 +1,31 @@
+/* Calling Python's builtins and reading what they answer. The thread must be attached.
+ *
+ * All return 0, or -1 with the interpreter's exception cleared and outputs untouched.
+ */
+#ifndef GF_CPYTHON_CALL_H
+#define GF_CPYTHON_CALL_H
+
+#include "cpython/api.h"
+
+/* function() */
+int gf_call(gf_object *function);
+
+/* function(), as 0 or 1; -1 on error */
+int gf_call_truth(gf_object *function);
+
+/* int(function()) */
+int gf_call_value(gf_object *function, long *ret);
+
+/* function()[index] */
+int gf_call_item(gf_object *function, long index, long *ret);
+
+/* function(value) */
+int gf_call_long(gf_object *function, long value);
+
+/* dict[key], for a str key */
+int gf_dict_long(gf_object *dict, const char *key, long *ret);
+
+/* An attribute as a new reference, or NULL with the exception cleared. */
+gf_object *gf_attribute(gf_object *object, const char *name);
+
+#endif

@@ -1,0 +1,172 @@
+#include "cpython/collector.h"
+
+#include <stddef.h>
+
+#include "cpython/call.h"
+#include "cpython/interpreter.h"
+
+static struct {
+    long brake;     /* the threshold that puts the collector off; 0: none */
+    long threshold; /* the application's, behind the brake */
+} put_off;
+
+/* What new objects are counted from. */
+static struct {
+    long collections, collected; /* of all generations, as gc.get_stats() counts them */
+    long carried;                /* objects since the last freeze, up to these two */
+    long blocks;                 /* sys.getallocatedblocks() at the last freeze; -1: not taken */
+} baseline = {.blocks = -1};
+
+void gf_collector_reset(void) {
+    put_off.brake = 0;
+    baseline.collections = 0;
+    baseline.collected = 0;
+    baseline.carried = 0;
+    baseline.blocks = -1;
+}
+
+int gf_collector_suspend(bool *ret_enabled) {
+    int enabled = gf_call_truth(gf_python.gc.isenabled);
+    if (enabled < 0 || gf_call(gf_python.gc.disable) != 0)
+        return -1;
+    *ret_enabled = enabled;
+    return 0;
+}
+
+int gf_collector_resume(bool enabled) {
+    return enabled ? gf_call(gf_python.gc.enable) : 0;
+}
+
+static int get_threshold(long *ret) {
+    return gf_call_item(gf_python.gc.get_threshold, 0, ret);
+}
+
+/* One argument: the other generations' thresholds stay as they are. */
+static int set_threshold(long threshold) {
+    return gf_call_long(gf_python.gc.set_threshold, threshold);
+}
+
+/* Sums over gc.get_stats(): a list with one dict for each generation. */
+static int get_totals(long *ret_collections, long *ret_collected) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *stats = api->PyObject_CallObject(gf_python.gc.get_stats, NULL);
+    long generations = stats ? api->PySequence_Size(stats) : -1;
+    long collections = 0;
+    long collected = 0;
+    int result = generations > 0 ? 0 : -1;
+    for (long i = 0; i < generations && result == 0; i++) {
+        gf_object *generation = api->PySequence_GetItem(stats, i);
+        long value = 0;
+        if (!generation || gf_dict_long(generation, "collections", &value) != 0)
+            result = -1;
+        collections += value;
+        if (result == 0 && gf_dict_long(generation, "collected", &value) != 0)
+            result = -1;
+        collected += value;
+        if (generation)
+            api->Py_DecRef(generation);
+    }
+    if (stats)
+        api->Py_DecRef(stats);
+    if (result != 0) {
+        api->PyErr_Clear();
+        return -1;
+    }
+    *ret_collections = collections;
+    *ret_collected = collected;
+    return 0;
+}
+
+/* -1 in the fork window: sys.getallocatedblocks() takes HEAD_LOCK from 3.12 on, which os.fork holds
+ * there from 3.13 on (Objects/obmalloc.c, get_num_global_allocated_blocks). */
+static long get_blocks(enum gf_moment moment) {
+    long blocks = -1;
+    if (moment != GF_MOMENT_WINDOW && gf_python.get_allocated_blocks)
+        gf_call_value(gf_python.get_allocated_blocks, &blocks);
+    return blocks;
+}
+
+/* Generation 0's counter is the net number of container objects since its last collection. Each
+ * collection before that came when the counter had passed the threshold, and freed what `collected`
+ * says. Before the threshold changes, what it stood for is carried over. */
+static int carry_over(long threshold) {
+    long collections = 0, collected = 0;
+    if (get_totals(&collections, &collected) != 0)
+        return -1;
+    baseline.carried +=
+        (collections - baseline.collections) * (threshold + 1) - (collected - baseline.collected);
+    baseline.collections = collections;
+    baseline.collected = collected;
+    return 0;
+}
+
+/* Objects that outlived a collection and were freed by their reference count later are counted too
+ * much, so once the sum matters it is held against the growth of pymalloc's blocks, of which every
+ * object takes one at least. */
+long gf_collector_count_new(enum gf_moment moment, long min_new) {
+    long count = 0, threshold = 0;
+    if (gf_call_item(gf_python.gc.get_count, 0, &count) != 0 || get_threshold(&threshold) != 0 ||
+        carry_over(threshold) != 0)
+        return -1;
+    long estimate = baseline.carried + count;
+    if (estimate < 0)
+        estimate = 0;
+    if (baseline.blocks >= 0 && estimate >= min_new) {
+        long blocks = get_blocks(moment);
+        long growth = blocks > baseline.blocks ? blocks - baseline.blocks : 0;
+        if (blocks >= 0 && growth < estimate)
+            estimate = growth;
+    }
+    return estimate;
+}
+
+static int replace_threshold(long from, long to) {
+    long current = 0;
+    bool enabled = false;
+    if (put_off.brake == 0)
+        return 0;
+    if (gf_collector_suspend(&enabled) != 0)
+        return -1;
+    int result = get_threshold(&current);
+    if (result == 0 && current == from)
+        result = carry_over(from) != 0 ? -1 : set_threshold(to);
+    return gf_collector_resume(enabled) != 0 ? -1 : result;
+}
+
+int gf_collector_set_brake(long brake) {
+    long threshold = 0;
+    if (get_threshold(&threshold) != 0)
+        return -1;
+    if (threshold == 0)
+        return 0;
+    if (carry_over(threshold) != 0 || set_threshold(brake) != 0)
+        return -1;
+    put_off.brake = brake;
+    put_off.threshold = threshold;
+    return 0;
+}
+
+int gf_collector_lift(void) {
+    return replace_threshold(put_off.brake, put_off.threshold);
+}
+
+int gf_collector_put_off(void) {
+    return replace_threshold(put_off.threshold, put_off.brake);
+}
+
+int gf_collector_freeze(enum gf_moment moment) {
+    long collections = 0, collected = 0;
+    if (gf_call(gf_python.gc.freeze) != 0)
+        return -1;
+    if (get_totals(&collections, &collected) != 0)
+        return -1;
+    baseline.collections = collections;
+    baseline.collected = collected;
+    baseline.carried = 0;
+    baseline.blocks = get_blocks(moment);
+    return 0;
+}
+
+int gf_collector_collect(void) {
+    return gf_call(gf_python.gc.collect);
+}

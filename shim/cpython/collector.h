@@ -1,0 +1,40 @@
+/* The collector's switches: threshold, flag, freeze, and how much is new.
+ *
+ * Everything goes through builtins of the gc module, which run no bytecode: before hook and fork
+ * window alike, with the thread attached. Up to 3.11 an allocation may start a collection, so the
+ * callers suspend first. Errors: -1, with the interpreter's exception cleared.
+ */
+#ifndef GF_CPYTHON_COLLECTOR_H
+#define GF_CPYTHON_COLLECTOR_H
+
+#include <stdbool.h>
+
+#include "core/runtime.h"
+
+int gf_collector_suspend(bool *ret_enabled);
+int gf_collector_resume(bool enabled);
+
+/* Puts the collector off by raising generation 0's threshold to `brake`, and remembers the
+ * application's. Does nothing where the application has set it to 0 (automatic collection off). */
+int gf_collector_set_brake(long brake);
+
+/* The application's threshold comes back, unless it set another one meanwhile. The brake is
+ * remembered for gf_collector_put_off, which is as careful. Both do nothing without a brake. */
+int gf_collector_lift(void);
+int gf_collector_put_off(void);
+
+/* Moves everything tracked to the permanent generation, and starts counting new objects from 0.
+ * Cost: 15 us at 600,000 objects; with the incremental collector of 3.14.0 - 3.14.4 up to 8 ms. */
+int gf_collector_freeze(enum gf_moment moment);
+
+/* A full collection: runs finalizers and callbacks. Before hook only. */
+int gf_collector_collect(void);
+
+/* Net new container objects since the last freeze, estimated from the collector's own counters: no
+ * walk, no audit event. -1 on error. See collector.c. */
+long gf_collector_count_new(enum gf_moment moment, long min_new);
+
+/* Forgets brake and counts: a new interpreter starts. */
+void gf_collector_reset(void);
+
+#endif

@@ -1,0 +1,218 @@
+#include "cpython/runtime.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cpython/attach.h"
+#include "cpython/call.h"
+#include "cpython/collector.h"
+#include "cpython/interpreter.h"
+#include "cpython/thread.h"
+
+struct gf_interpreter_state gf_python;
+
+static char remark_text[192];
+
+/* "3.13.0" of "3.13.0 (main, ...)" */
+static void keep_version(const char *text) {
+    size_t length = strcspn(text, " ");
+    struct gf_text version;
+    gf_text_init(&version, gf_python.version_text, sizeof gf_python.version_text);
+    for (size_t i = 0; i < length; i++)
+        gf_text_add_char(&version, text[i]);
+}
+
+static void keep_remark(const char *what) {
+    struct gf_text remark;
+    gf_text_init(&remark, remark_text, sizeof remark_text);
+    gf_text_add(&remark, "CPython ");
+    gf_text_add_plain(&remark, gf_python.version_text);
+    gf_text_add_char(&remark, ' ');
+    gf_text_add(&remark, what);
+}
+
+static enum gcfreeze_reason judge(void) {
+    const char *text = gf_python.api.Py_GetVersion();
+    enum gf_support support = gf_version_judge(text, &gf_python.version);
+    keep_version(text);
+    /* the text of a patched build may not tell */
+    if (support == GF_FREE_THREADED || gf_python.api._Py_DecRefShared) {
+        keep_remark("is a free-threaded build, which is left alone: forks go on without freezing");
+        return GCFREEZE_REASON_FREE_THREADED;
+    }
+    if (support == GF_OLDER) {
+        keep_remark("is not supported (3.8 and later are): the library does nothing");
+        return GCFREEZE_REASON_UNSUPPORTED;
+    }
+    if (!gf_version_complete(gf_python.version, &gf_python.api)) {
+        keep_remark("lacks a symbol of its version: the library does nothing");
+        return GCFREEZE_REASON_UNSUPPORTED;
+    }
+    if (support == GF_NEWER)
+        keep_remark("is newer than this library knows: freezing through the public API alone");
+    return GCFREEZE_REASON_NONE;
+}
+
+static enum gcfreeze_reason find(void) {
+    static enum gcfreeze_reason judgement;
+    const char *missing = NULL;
+    if (gf_python.found)
+        return judgement;
+    if (!gf_api_find(&gf_python.api, &missing)) {
+        if (!missing)
+            return GCFREEZE_REASON_NO_INTERPRETER;
+        struct gf_text remark;
+        gf_text_init(&remark, remark_text, sizeof remark_text);
+        gf_text_add(&remark, "the interpreter does not export ");
+        gf_text_add(&remark, missing);
+        gf_text_add(&remark, ": the library does nothing");
+        judgement = GCFREEZE_REASON_UNSUPPORTED;
+    } else {
+        judgement = judge();
+    }
+    gf_python.found = true;
+    return judgement;
+}
+
+static bool attached(void) {
+    return gf_python.gc.freeze != NULL;
+}
+
+static enum gcfreeze_reason attach(enum gf_moment moment, const struct gf_attach_options *options,
+                                   void (*before)(void), void (*gone)(void)) {
+    if (moment != GF_MOMENT_STARTUP)
+        return gf_attach(moment, options, before, gone);
+    struct gf_entry entry = {0};
+    const struct gf_api *api = &gf_python.api;
+    if (gf_thread_attachment() != GF_ATTACHED)
+        return GCFREEZE_REASON_NO_THREAD_STATE;
+    api->PyErr_Fetch((gf_object **)&entry.exception[0], (gf_object **)&entry.exception[1],
+                     (gf_object **)&entry.exception[2]);
+    enum gcfreeze_reason reason = gf_attach(moment, options, before, gone);
+    api->PyErr_Restore(entry.exception[0], entry.exception[1], entry.exception[2]);
+    return reason;
+}
+
+static void reenter(struct gf_entry *entry) {
+    const struct gf_api *api = &gf_python.api;
+    if (entry->borrowed)
+        entry->gil_state = api->PyGILState_Ensure();
+    api->PyErr_Fetch((gf_object **)&entry->exception[0], (gf_object **)&entry->exception[1],
+                     (gf_object **)&entry->exception[2]);
+}
+
+static void leave(struct gf_entry *entry) {
+    const struct gf_api *api = &gf_python.api;
+    api->PyErr_Restore(entry->exception[0], entry->exception[1], entry->exception[2]);
+    if (entry->borrowed)
+        api->PyGILState_Release(entry->gil_state);
+}
+
+/* Signals are blocked in C code that forks to execute (posix_spawn's way, libuv's, fork_exec's). */
+static bool signals_blocked(void) {
+    sigset_t mask;
+    return sigprocmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGTERM) == 1;
+}
+
+/* Without a stack to look at: the module whose code is running tells who called the C function that
+ * forks. Inside. */
+static enum gf_caller guess_caller(gf_object *globals) {
+    static const char *const executing[] = {"subprocess", "multiprocessing.util"};
+    const struct gf_api *api = &gf_python.api;
+    gf_object *name = api->PyDict_GetItemString(globals, "__name__"); /* borrowed */
+    const char *text = name ? api->PyUnicode_AsUTF8(name) : NULL;
+    if (!text) {
+        api->PyErr_Clear();
+        return GF_CALLER_UNKNOWN;
+    }
+    for (size_t i = 0; i < sizeof executing / sizeof *executing; i++) {
+        if (strcmp(text, executing[i]) == 0)
+            return GF_CALLER_EXEC;
+    }
+    return GF_CALLER_OS_FORK;
+}
+
+/* What the stack alone did not tell. Inside. */
+static enum gf_caller ask_python(enum gf_moment moment) {
+    gf_object *globals = gf_python.api.PyEval_GetGlobals(); /* borrowed; NULL: no Python frame */
+    if (!globals) {
+        gf_python.api.PyErr_Clear();
+        return gf_caller_can_walk() || !signals_blocked() ? GF_CALLER_C_HOST : GF_CALLER_UNKNOWN;
+    }
+    if (!gf_caller_can_walk())
+        return guess_caller(globals);
+    /* In the hook, subprocess may be missed (cold-split code): nothing is known for certain. */
+    return moment == GF_MOMENT_HOOK ? GF_CALLER_UNKNOWN : GF_CALLER_EXTENSION;
+}
+
+static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
+    struct gf_trace trace;
+    gf_caller_walk(&gf_python.landmarks, &trace);
+    *ret = (struct gf_entry){.caller = trace.caller};
+    if (trace.caller == GF_CALLER_EXEC)
+        return GCFREEZE_REASON_EXEC_BOUND;
+    if (trace.caller == GF_CALLER_SIGNAL)
+        return GCFREEZE_REASON_SIGNAL_HANDLER;
+
+    enum gcfreeze_reason obstacle = gf_thread_obstacle(attached());
+    if (obstacle != GCFREEZE_REASON_NONE)
+        return obstacle;
+    switch (gf_thread_attachment()) {
+    case GF_ATTACHED:
+        break;
+    case GF_KNOWN:
+        ret->borrowed = true;
+        break;
+    case GF_FOREIGN:
+        return GCFREEZE_REASON_NO_THREAD_STATE;
+    case GF_ELSEWHERE:
+        /* Another thread holds the GIL and will give it up, unless it is us, in C code that
+         * swapped thread states: then Python is on our stack. */
+        if (!trace.complete || trace.python || !gf_python.landmarks.eval)
+            return GCFREEZE_REASON_GIL_TAKEN;
+        ret->borrowed = true;
+        break;
+    }
+    reenter(ret);
+    if (ret->caller != GF_CALLER_UNKNOWN)
+        return GCFREEZE_REASON_NONE;
+
+    /* fork_exec may have been imported since the walk that did not know it */
+    bool knew = gf_python.landmarks.fork_exec != 0;
+    gf_attach_find_fork_exec();
+    if (!knew && gf_python.landmarks.fork_exec)
+        gf_caller_walk(&gf_python.landmarks, &trace);
+    ret->caller = trace.caller != GF_CALLER_UNKNOWN ? trace.caller : ask_python(moment);
+    if (ret->caller != GF_CALLER_EXEC)
+        return GCFREEZE_REASON_NONE;
+    leave(ret);
+    return GCFREEZE_REASON_EXEC_BOUND;
+}
+
+static const char *version(void) {
+    return gf_python.version_text;
+}
+
+static const char *remark(void) {
+    return remark_text[0] ? remark_text : NULL;
+}
+
+const struct gf_runtime gf_cpython = {
+    .find = find,
+    .attach = attach,
+    .enter = enter,
+    .leave = leave,
+    .reenter = reenter,
+    .suspend = gf_collector_suspend,
+    .resume = gf_collector_resume,
+    .lift = gf_collector_lift,
+    .put_off = gf_collector_put_off,
+    .count_new = gf_collector_count_new,
+    .freeze = gf_collector_freeze,
+    .collect = gf_collector_collect,
+    .version = version,
+    .remark = remark,
+    .unwinding = gf_caller_can_walk,
+};

@@ -1,0 +1,61 @@
+#include "cpython/versions.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Sources: Include/cpython/pystate.h of each release. Up to 3.11 the current thread state is one
+ * atomic variable of the runtime (Python/pystate.c, _PyRuntimeState_GetThreadState); from 3.12 on
+ * it is thread-local (Python/pystate.c, current_fast_get). */
+static const struct gf_version versions[] = {
+    {3, 8, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
+    {3, 9, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
+    {3, 10, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
+    {3, 11, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
+    {3, 12, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = true},
+    {3, 13, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true},
+    {3, 14, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true},
+    {3, 15, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true},
+};
+enum { COUNT = sizeof versions / sizeof *versions };
+
+static int number(const char **text) {
+    int value = 0;
+    const char *start = *text;
+    while (**text >= '0' && **text <= '9' && *text - start < 4)
+        value = value * 10 + (*(*text)++ - '0');
+    return *text == start ? -1 : value;
+}
+
+enum gf_support gf_version_judge(const char *text, const struct gf_version **ret) {
+    const char *rest = text;
+    int major = number(&rest);
+    int minor = *rest == '.' ? (rest++, number(&rest)) : -1;
+    if (major < 0 || minor < 0)
+        return GF_OLDER;
+    /* "3.13.0 experimental free-threading build (...)", later without "experimental" */
+    if (strstr(text, "free-threading build"))
+        return GF_FREE_THREADED;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (versions[i].major == major && versions[i].minor == minor) {
+            *ret = &versions[i];
+            return GF_SUPPORTED;
+        }
+    }
+    const struct gf_version *newest = &versions[COUNT - 1];
+    if (major < newest->major || (major == newest->major && minor < newest->minor))
+        return GF_OLDER;
+    *ret = newest;
+    return GF_NEWER;
+}
+
+gf_thread *gf_version_current(const struct gf_version *version, const struct gf_api *api) {
+    gf_thread *(*get)(void) = version->current == GF_CURRENT_UNCHECKED_GET
+                                  ? api->_PyThreadState_UncheckedGet
+                                  : api->PyThreadState_GetUnchecked;
+    return get ? get() : NULL;
+}
+
+bool gf_version_complete(const struct gf_version *version, const struct gf_api *api) {
+    return version->current == GF_CURRENT_UNCHECKED_GET ? api->_PyThreadState_UncheckedGet != NULL
+                                                        : api->PyThreadState_GetUnchecked != NULL;
+}

@@ -1,0 +1,30 @@
+/* What differs between versions of CPython, as data. A new version is one row in versions.c. */
+#ifndef GF_CPYTHON_VERSIONS_H
+#define GF_CPYTHON_VERSIONS_H
+
+#include <stdbool.h>
+
+#include "cpython/api.h"
+
+struct gf_version {
+    int major, minor;
+    /* The symbol that answers "which thread state is attached" without complaining if none is. */
+    enum { GF_CURRENT_UNCHECKED_GET, GF_CURRENT_GET_UNCHECKED } current;
+    /* Does that answer belong to the calling thread? Where it does not, it may be another
+     * thread's, the one that holds the GIL. */
+    bool current_is_own;
+};
+
+enum gf_support { GF_SUPPORTED, GF_NEWER, GF_OLDER, GF_FREE_THREADED };
+
+/* Judges Py_GetVersion's text, like "3.13.0 (main, ...) [GCC 12.2.0]". `*ret` gets the row to work
+ * with (GF_NEWER: the newest); untouched for GF_OLDER. Text that is no version counts as older. */
+enum gf_support gf_version_judge(const char *text, const struct gf_version **ret);
+
+/* The attached thread state, by the row's symbol; NULL if none, or if the symbol is missing. */
+gf_thread *gf_version_current(const struct gf_version *version, const struct gf_api *api);
+
+/* Does the interpreter export what the row needs? */
+bool gf_version_complete(const struct gf_version *version, const struct gf_api *api);
+
+#endif

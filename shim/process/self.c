@@ -1,0 +1,146 @@
+#include "process/self.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+static struct gf_self names;
+static pid_t known_pid;
+
+/* One page that the kernel hands to every forked child empty (MADV_WIPEONFORK, Linux 4.14). A child
+ * with another pid that still finds the mark shares its parent's memory. Without the page every
+ * unknown child counts as such a one, and is left alone. */
+static volatile int *mark;
+
+static void copy(char *destination, const char *source) {
+    size_t length = strlen(source);
+    if (length >= GF_SELF_NAME_SIZE)
+        length = GF_SELF_NAME_SIZE - 1;
+    memcpy(destination, source, length);
+    destination[length] = '\0';
+}
+
+static const char *last_part(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Options of the python executable that take a value in the next argument if none is attached
+ * (Python/getopt.c: "c:m:W:X:" and the long option --check-hash-based-pycs). */
+static bool takes_value(char option) {
+    return strchr("cmWX", option) != NULL;
+}
+
+/* `python [options] [-m module | -c command | script]` */
+static void parse_python_options(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (argument[0] != '-') {
+            copy(names.script, last_part(argument));
+            return;
+        }
+        if (argument[1] == '\0')
+            return; /* standard input */
+        if (argument[1] == '-') {
+            if (strcmp(argument, "--check-hash-based-pycs") == 0)
+                i++;
+            continue;
+        }
+        for (const char *option = argument + 1; *option; option++) {
+            if (!takes_value(*option))
+                continue;
+            const char *value = option[1] ? option + 1 : i + 1 < argc ? argv[i + 1] : "";
+            if (*option == 'm')
+                copy(names.module, value);
+            if (*option == 'm' || *option == 'c')
+                return;
+            if (!option[1])
+                i++;
+            break;
+        }
+    }
+}
+
+void gf_self_init(int argc, char **argv) {
+    known_pid = getpid();
+    long page = sysconf(_SC_PAGESIZE);
+    if (page > 0) {
+        void *memory =
+            mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory != MAP_FAILED && madvise(memory, (size_t)page, MADV_WIPEONFORK) == 0)
+            mark = memory;
+        else if (memory != MAP_FAILED)
+            munmap(memory, (size_t)page);
+    }
+    if (mark)
+        *mark = 1;
+
+    if (argc < 1 || !argv || !argv[0])
+        return;
+    copy(names.program, last_part(argv[0]));
+    if (strncmp(names.program, "python", 6) == 0)
+        parse_python_options(argc, argv);
+}
+
+const struct gf_self *gf_self_names(void) {
+    return &names;
+}
+
+const char *gf_self_title(void) {
+    if (names.script[0])
+        return names.script;
+    return names.module[0] ? names.module : names.program;
+}
+
+enum gf_kin gf_self_kin(void) {
+    if (getpid() == known_pid)
+        return GF_KIN_SAME;
+    return mark && *mark == 0 ? GF_KIN_COPY : GF_KIN_BORROWER;
+}
+
+pid_t gf_self_pid(void) {
+    return known_pid;
+}
+
+void gf_self_child(void) {
+    known_pid = getpid();
+    if (mark)
+        *mark = 1;
+}
+
+bool gf_self_strip_preload(const char *name) {
+    char *value = getenv("LD_PRELOAD");
+    if (!value)
+        return false;
+    /* ld.so splits at spaces and colons */
+    static const char separators[] = " :";
+    char *write = value;
+    bool found = false;
+    for (char *entry = value; *entry;) {
+        size_t length = strcspn(entry, separators);
+        char *next = entry + length;
+        char kept = *next;
+        *next = '\0';
+        bool ours = strcmp(last_part(entry), name) == 0;
+        *next = kept;
+        found = found || ours;
+        if (!ours && length > 0) {
+            if (write != value)
+                *write++ = ':';
+            memmove(write, entry, length);
+            write += length;
+        }
+        entry = kept ? next + 1 : next;
+    }
+    if (found && write == value)
+        unsetenv("LD_PRELOAD");
+    else if (found)
+        *write = '\0';
+    return found;
+}
