@@ -165,11 +165,12 @@ static enum gcfreeze_reason enter(struct transaction *t, enum gf_moment moment) 
     int waiting = PHASE_WAITING;
     if (reason != GCFREEZE_REASON_NONE || engine.phase == PHASE_ATTACHED)
         return reason;
-    if (!atomic_compare_exchange_strong(&engine.phase, &waiting, PHASE_ATTACHING))
-        reason = GCFREEZE_REASON_CONCURRENT;
-    else
+    if (atomic_compare_exchange_strong(&engine.phase, &waiting, PHASE_ATTACHING)) {
         reason = attach(moment);
-    engine.phase = reason == GCFREEZE_REASON_NONE ? PHASE_ATTACHED : PHASE_WAITING;
+        engine.phase = reason == GCFREEZE_REASON_NONE ? PHASE_ATTACHED : PHASE_WAITING;
+    } else {
+        reason = GCFREEZE_REASON_CONCURRENT; /* another thread is attaching */
+    }
     if (reason != GCFREEZE_REASON_NONE)
         engine.runtime->leave(&t->entry);
     return reason;
