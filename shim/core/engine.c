@@ -128,7 +128,7 @@ static pid_t fork_prepared(pid_t (*real)(void *), void *arguments) {
     errno = host_errno;
     call_real(&t->event, real, arguments);
     if (t->event.child == 0) {
-        child(t->decision.worker);
+        child(t->decision.restore);
         return 0;
     }
     gf_transaction_put_back(t);

@@ -52,7 +52,7 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
-    if (t->decision.worker)
+    if (t->decision.restore)
         act(t, moment);
     if (facts.obstacle == GCFREEZE_REASON_NONE)
         s->runtime->leave(&t->entry);
