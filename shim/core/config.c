@@ -210,8 +210,6 @@ static void tell_problem(size_t index, void (*tell)(const char *line)) {
 void gf_config_tell(const struct gf_config *config, void (*tell)(const char *line)) {
     for (size_t i = 0; i < problem_count; i++)
         tell_problem(i, tell);
-    if (config->mode == GF_MODE_IMMORTAL)
-        tell("GCFREEZE_MODE=immortal is not there yet; using freeze");
     if (config->reshare != 0)
         tell("GCFREEZE_RESHARE is not there yet; nothing is given back");
     if (config->reshare_threads)

@@ -40,10 +40,14 @@ static void format_text(const struct gf_event *event, struct gf_text *line) {
     gf_text_add(line, "\" python=");
     gf_text_add(line, event->python[0] ? event->python : "none");
     if (event->frozen) {
-        gf_text_add(line, " mode=freeze");
+        gf_text_add(line, event->immortal ? " mode=immortal" : " mode=freeze");
         add_text_field(line, "tracked", event->tracked);
+        if (event->immortal)
+            add_text_field(line, event->complete ? "immortal" : "immortal_partly", event->marked);
         add_text_field(line, "collect_us", event->collect_us);
         add_text_field(line, "freeze_us", event->freeze_us);
+        if (event->immortal)
+            add_text_field(line, "immortal_us", event->immortal_us);
     }
     add_text_field(line, "fork_us", event->fork_us);
 }
@@ -87,10 +91,16 @@ static void format_json(const struct gf_event *event, struct gf_text *line) {
     if (event->child < 0)
         add_json_number(line, "errno", event->error);
     if (event->frozen) {
-        add_json_string(line, "mode", "freeze");
+        add_json_string(line, "mode", event->immortal ? "immortal" : "freeze");
         add_json_number(line, "tracked", event->tracked);
+        if (event->immortal) {
+            add_json_number(line, "immortal", event->marked);
+            gf_text_add(line, event->complete ? ",\"complete\":true" : ",\"complete\":false");
+        }
         add_json_number(line, "collect_us", event->collect_us);
         add_json_number(line, "freeze_us", event->freeze_us);
+        if (event->immortal)
+            add_json_number(line, "immortal_us", event->immortal_us);
     }
     add_json_number(line, "fork_us", event->fork_us);
     gf_text_add_char(line, '}');

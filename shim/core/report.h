@@ -25,8 +25,11 @@ struct gf_event {
     enum gf_caller caller;
     const char *script;
     const char *python;
-    long tracked; /* -1: unknown */
-    int64_t collect_us, freeze_us, fork_us;
+    long tracked;  /* -1: unknown */
+    bool immortal; /* the mode; then the next two are set */
+    long marked;   /* objects made immortal */
+    bool complete; /* false: the walk ran out of memory */
+    int64_t collect_us, freeze_us, immortal_us, fork_us;
     int error; /* errno of a fork that failed */
 };
 

@@ -75,6 +75,13 @@ struct gf_runtime {
     /* Inside, at GF_MOMENT_HOOK only: a full collection, which runs Python code; -1 on error. */
     int (*collect)(void);
 
+    /* Inside. Can objects be made immortal here? NULL, or why not, as the end of a sentence. */
+    const char *(*immortal_obstacle)(void);
+
+    /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold, and
+     * returns how many objects became so. False in *ret_complete: memory ran out on the way. */
+    long (*immortalize)(bool *ret_complete);
+
     /* "3.13.0", or empty as long as nothing was found. */
     const char *(*version)(void);
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "base/text.h"
 #include "core/report.h"
 #include "process/self.h"
 
@@ -69,6 +70,23 @@ static enum gcfreeze_reason find(void) {
     return reason;
 }
 
+static void choose_mode(void) {
+    struct gf_session *s = &gf_session;
+    char buffer[192];
+    struct gf_text line;
+    if (s->config.mode != GF_MODE_IMMORTAL)
+        return;
+    const char *obstacle = s->runtime->immortal_obstacle();
+    s->immortal = obstacle == NULL;
+    if (s->immortal)
+        return;
+    gf_text_init(&line, buffer, sizeof buffer);
+    gf_text_add(&line, "GCFREEZE_MODE=immortal ");
+    gf_text_add(&line, obstacle);
+    gf_text_add(&line, "; freezing alone");
+    gf_session_tell(GF_LOG_WARN, line.data);
+}
+
 static enum gcfreeze_reason attach(enum gf_moment moment) {
     struct gf_session *s = &gf_session;
     /* later than startup the application is loaded: there is nothing to put off, and os has copied
@@ -85,6 +103,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     if (reason != GCFREEZE_REASON_NONE)
         return reason;
     s->deferred = options.brake != 0;
+    choose_mode();
     if (early && !s->runtime->unwinding())
         gf_session_tell(GF_LOG_INFO,
                         "libunwind.so.8 cannot be opened: unwinding is off, the calling Python "

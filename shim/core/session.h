@@ -38,6 +38,7 @@ struct gf_session {
     enum gcfreeze_reason inert_because; /* at GF_PHASE_INERT */
     atomic_int phase;
     bool deferred; /* the collector is put off until the first freeze */
+    bool immortal; /* GCFREEZE_MODE=immortal, and the interpreter can do it */
     bool told;     /* what the runtime had to remark */
     unsigned long worker_forks;
     unsigned long freezes;

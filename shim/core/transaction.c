@@ -14,8 +14,14 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
     if (runtime->suspend(&enabled) != 0)
         return false;
     bool done = runtime->freeze(moment) == 0;
+    int64_t frozen = gf_clock_us();
     t->event.collect_us = t->decision.collect ? collected - start : 0;
-    t->event.freeze_us = gf_clock_us() - collected;
+    t->event.freeze_us = frozen - collected;
+    t->event.immortal = gf_session.immortal;
+    if (gf_session.immortal) {
+        t->event.marked = runtime->immortalize(&t->event.complete);
+        t->event.immortal_us = gf_clock_us() - frozen;
+    }
     return runtime->resume(enabled) == 0 && done;
 }
 

@@ -8,6 +8,7 @@
 #include "cpython/attach.h"
 #include "cpython/call.h"
 #include "cpython/collector.h"
+#include "cpython/immortal.h"
 #include "cpython/interpreter.h"
 #include "cpython/thread.h"
 
@@ -54,7 +55,8 @@ static enum gcfreeze_reason judge(const char *missing) {
         keep_remark("is left alone: it does not export ", missing);
         return GCFREEZE_REASON_UNSUPPORTED;
     }
-    if (support == GF_NEWER)
+    gf_python.newer = support == GF_NEWER;
+    if (gf_python.newer)
         keep_remark("is newer than this library knows: frozen through the public API alone", "");
     return GCFREEZE_REASON_NONE;
 }
@@ -207,6 +209,8 @@ const struct gf_runtime gf_cpython = {
     .count_new = gf_collector_count_new,
     .freeze = gf_collector_freeze,
     .collect = gf_collector_collect,
+    .immortal_obstacle = gf_immortal_obstacle,
+    .immortalize = gf_immortal_walk,
     .version = version,
     .remark = remark,
     .unwinding = gf_caller_can_walk,

@@ -1,0 +1,81 @@
+#include "cpython/immortal.h"
+
+#include <stddef.h>
+
+#include "cpython/interpreter.h"
+#include "cpython/layout.h"
+#include "cpython/walk.h"
+
+static int64_t immortal_word; /* the count word of None */
+
+/* 3.12 and 3.13: Include/object.h, _Py_IMMORTAL_REFCNT and _Py_SetImmortal */
+static void mark_by_word(gf_object *object) {
+    object->count_word = immortal_word;
+}
+
+/* 3.14 and later: flags beside the count, set by the interpreter itself */
+static void mark_by_call(gf_object *object) {
+    gf_python.api._Py_SetImmortalUntracked(object);
+}
+
+static void (*marker(void))(gf_object *) {
+    return gf_python.version->immortal == GF_IMMORTAL_BY_CALL ? mark_by_call : mark_by_word;
+}
+
+/* Objects that every interpreter from 3.12 on makes immortal carry one and the same word; a
+ * fresh one is mortal, and becomes immortal by our way of marking. It is lost to the process. */
+static bool marking_works(void) {
+    const struct gf_api *api = &gf_python.api;
+    bool by_word = gf_python.version->immortal == GF_IMMORTAL_BY_WORD;
+    gf_object *none = api->Py_BuildValue("");
+    gf_object *const known[] = {none, api->Py_BuildValue("i", 0), api->Py_BuildValue("i", 1),
+                                api->Py_BuildValue("()")};
+    if (!none)
+        return false;
+    immortal_word = none->count_word;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!known[i] || !gf_is_immortal(known[i]) ||
+            (by_word && known[i]->count_word != immortal_word))
+            return false;
+    }
+    gf_object *fresh = api->Py_BuildValue("(i)", 1);
+    if (!fresh || gf_is_immortal(fresh) || fresh->count_low != 1)
+        return false;
+    marker()(fresh);
+    return gf_is_immortal(fresh);
+}
+
+static const char *find_obstacle(void) {
+    const struct gf_api *api = &gf_python.api;
+    const struct gf_version *version = gf_python.version;
+    if (version->immortal == GF_IMMORTAL_NEVER)
+        return "needs CPython 3.12 or later";
+    if (gf_python.newer)
+        return "is not known to be safe on a version newer than this library";
+    if (version->immortal == GF_IMMORTAL_BY_CALL && !api->_Py_SetImmortalUntracked)
+        return "needs _Py_SetImmortalUntracked, which this interpreter does not export";
+    if (api->PySys_GetObject("gettotalrefcount"))
+        return "is not done on debug builds of CPython";
+    if (!gf_layout_verified())
+        return "is not done: objects of this interpreter are laid out in an unknown way";
+    if (!marking_works())
+        return "is not done: the test on live objects failed";
+    return NULL;
+}
+
+const char *gf_immortal_obstacle(void) {
+    static const char *obstacle;
+    static bool asked;
+    if (!asked) {
+        asked = true;
+        obstacle = find_obstacle();
+        gf_python.api.PyErr_Clear();
+    }
+    return obstacle;
+}
+
+long gf_immortal_walk(bool *ret_complete) {
+    struct gf_walk_result result = gf_walk_modules(marker());
+    *ret_complete = result.complete;
+    return result.marked;
+}

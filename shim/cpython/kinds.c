@@ -1,0 +1,191 @@
+#include "cpython/kinds.h"
+
+#include <string.h>
+
+#include "cpython/call.h"
+#include "cpython/interpreter.h"
+
+/* Include/typeslots.h: numbers of the stable ABI. */
+enum { SLOT_BASE = 48, SLOT_DEALLOC = 52, SLOT_DEL = 53, SLOT_TRAVERSE = 71, SLOT_FINALIZE = 80 };
+
+enum { ATOM = GF_FATE_ATOM, CONTAINER = GF_FATE_CONTAINER, BEHIND = GF_FATE_BEHIND };
+enum { LEAVE = GF_FATE_LEAVE, FIRST_TABLE = 4096 * sizeof(struct gf_kind) };
+
+static const struct {
+    enum gf_fate fate;
+    const char *name;
+} fates[] = {
+#define FATE(fate, name, reason) {(enum gf_fate)(fate), name},
+#include "cpython/fates.def"
+#undef FATE
+};
+
+static void *slot(const struct gf_type *type, int number) {
+    return gf_python.api.PyType_GetSlot((gf_object *)(uintptr_t)type, number);
+}
+
+/* Types of C with a bare name are CPython's own if they are static and immortal; anybody may call a
+ * heap type "list". */
+static bool names(const char *row, const struct gf_type *type) {
+    size_t length = strlen(row);
+    bool bare = strchr(row, '.') == NULL;
+    if (bare && ((type->flags & GF_TYPE_HEAP) || !gf_is_immortal(&type->object)))
+        return false;
+    if (row[length - 1] == '.')
+        return strncmp(type->name, row, length) == 0;
+    return strcmp(type->name, row) == 0;
+}
+
+static enum gf_fate fate_of_c_type(const struct gf_type *type) {
+    if (type->flags & GF_TYPE_EXCEPTION)
+        return GF_FATE_LEAVE; /* holds tracebacks, and these hold frames */
+    for (size_t i = 0; i < sizeof fates / sizeof *fates; i++) {
+        if (names(fates[i].name, type))
+            return fates[i].fate;
+    }
+    return GF_FATE_BEHIND;
+}
+
+/* The first base that Python code did not define: its deallocator is the one that counts. */
+static const struct gf_type *c_base(const struct gf_kinds *kinds, const struct gf_type *type) {
+    while (type && slot(type, SLOT_DEALLOC) == kinds->class_dealloc)
+        type = slot(type, SLOT_BASE);
+    return type;
+}
+
+/* Instances of a class that Python code defines: plain data if the class is over plain data and
+ * nobody can notice their end. */
+static enum gf_fate fate_of_class(const struct gf_kinds *kinds, const struct gf_type *type) {
+    const struct gf_type *base = c_base(kinds, type);
+    if (!base)
+        return GF_FATE_BEHIND;
+    if (kinds->thread_class &&
+        gf_python.api.PyType_IsSubtype((gf_object *)(uintptr_t)type,
+                                       (gf_object *)(uintptr_t)kinds->thread_class))
+        return GF_FATE_LEAVE; /* threads end, and others wait for it */
+    enum gf_fate fate = fate_of_c_type(base);
+    if (fate == GF_FATE_LEAVE)
+        return fate;
+    bool finalized = slot(type, SLOT_FINALIZE) || slot(type, SLOT_DEL); /* __del__ */
+    if (finalized || fate == GF_FATE_BEHIND)
+        return GF_FATE_BEHIND;
+    return GF_FATE_CONTAINER; /* an int has no parts, but an instance of its subclass has a __dict__
+                               */
+}
+
+static enum gf_shape shape_of(const struct gf_type *type, bool is_class) {
+    const struct gf_api *api = &gf_python.api;
+    const void *exact = type;
+    if (type->flags & GF_TYPE_CLASS)
+        return GF_SHAPE_CLASS;
+    if (exact == api->PyDict_Type)
+        return GF_SHAPE_DICT;
+    if (type->flags & GF_TYPE_DICT)
+        return GF_SHAPE_DICT_SUBTYPE;
+    if (exact == api->PyList_Type)
+        return GF_SHAPE_LIST;
+    if (exact == api->PyTuple_Type)
+        return GF_SHAPE_TUPLE;
+    if (!is_class && strcmp(type->name, "code") == 0)
+        return GF_SHAPE_CODE;
+    return GF_SHAPE_TRAVERSE;
+}
+
+static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *type) {
+    bool is_class = slot(type, SLOT_DEALLOC) == kinds->class_dealloc;
+    struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type, is_class)};
+    enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
+    /* classes themselves, whatever their metaclass is */
+    if (kind.shape == GF_SHAPE_CLASS)
+        fate = slot(type, SLOT_FINALIZE) ? GF_FATE_BEHIND : GF_FATE_CONTAINER;
+    else if (is_class || fate == GF_FATE_CONTAINER)
+        kind.weakref_offset = is_class ? (int32_t)type->weakref_offset : 0;
+    if (type->flags & GF_TYPE_GC)
+        *(void **)&kind.traverse = slot(type, SLOT_TRAVERSE);
+    if (!kind.traverse && kind.shape == GF_SHAPE_TRAVERSE)
+        fate = fate == GF_FATE_CONTAINER ? GF_FATE_ATOM
+               : fate == GF_FATE_ATOM    ? fate
+                                         : GF_FATE_LEAVE;
+    kind.fate = (uint8_t)fate;
+    return kind;
+}
+
+/* Any class that Python code defines will do; importlib's always exist. */
+static void *find_class_dealloc(void) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *modules = api->PyImport_GetModuleDict();
+    gf_object *importlib = modules ? api->PyDict_GetItemString(modules, "_frozen_importlib") : NULL;
+    gf_object *class = importlib ? gf_attribute(importlib, "ModuleSpec") : NULL;
+    if (!class)
+        return NULL;
+    void *dealloc = slot((const struct gf_type *)class, SLOT_DEALLOC);
+    api->Py_DecRef(class);
+    return dealloc;
+}
+
+static const struct gf_type *find_thread_class(void) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *modules = api->PyImport_GetModuleDict();
+    gf_object *threading = modules ? api->PyDict_GetItemString(modules, "threading") : NULL;
+    gf_object *class = threading ? gf_attribute(threading, "Thread") : NULL;
+    if (class)
+        api->Py_DecRef(class); /* the module holds it, and nothing runs before we are done */
+    return class && (gf_type_of(class)->flags & GF_TYPE_CLASS) ? (const struct gf_type *)class
+                                                               : NULL;
+}
+
+bool gf_kinds_init(struct gf_kinds *kinds) {
+    *kinds = (struct gf_kinds){0};
+    kinds->class_dealloc = find_class_dealloc();
+    kinds->thread_class = find_thread_class();
+    return kinds->class_dealloc && gf_memory_grow(&kinds->table, FIRST_TABLE);
+}
+
+void gf_kinds_release(struct gf_kinds *kinds) {
+    gf_memory_release(&kinds->table);
+}
+
+static struct gf_kind *place(struct gf_kind *table, size_t capacity, const struct gf_type *type) {
+    size_t i = ((uintptr_t)type >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    for (;; i++) {
+        struct gf_kind *kind = &table[i & (capacity - 1)];
+        if (!kind->type || kind->type == type)
+            return kind;
+    }
+}
+
+static size_t capacity_of(const struct gf_memory *memory) {
+    size_t capacity = 1;
+    while (capacity * 2 * sizeof(struct gf_kind) <= memory->size)
+        capacity *= 2;
+    return capacity;
+}
+
+static bool grow(struct gf_kinds *kinds) {
+    struct gf_memory larger = {0};
+    const struct gf_kind *old = kinds->table.data;
+    size_t old_capacity = capacity_of(&kinds->table);
+    if (!gf_memory_grow(&larger, 2 * kinds->table.size))
+        return false;
+    for (size_t i = 0; i < old_capacity; i++) {
+        if (old[i].type)
+            *place(larger.data, capacity_of(&larger), old[i].type) = old[i];
+    }
+    gf_memory_release(&kinds->table);
+    kinds->table = larger;
+    return true;
+}
+
+const struct gf_kind *gf_kinds_get(struct gf_kinds *kinds, const struct gf_type *type) {
+    struct gf_kind *kind = place(kinds->table.data, capacity_of(&kinds->table), type);
+    if (kind->type)
+        return kind;
+    if (2 * (kinds->count + 1) > capacity_of(&kinds->table)) {
+        if (!grow(kinds))
+            return NULL;
+        kind = place(kinds->table.data, capacity_of(&kinds->table), type);
+    }
+    kinds->count++;
+    *kind = judge(kinds, type);
+    return kind;
+}

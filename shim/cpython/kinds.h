@@ -1,0 +1,53 @@
+/* What the walk over the module graph does with an object of a given type.
+ *
+ * Types are judged once per walk and kept in a table. Inside only; calls nothing that runs
+ * bytecode.
+ */
+#ifndef GF_CPYTHON_KINDS_H
+#define GF_CPYTHON_KINDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "cpython/layout.h"
+
+/* See fates.def. */
+enum gf_fate { GF_FATE_ATOM = 1, GF_FATE_CONTAINER, GF_FATE_BEHIND, GF_FATE_LEAVE };
+
+/* How to find what an object refers to. */
+enum gf_shape {
+    GF_SHAPE_TRAVERSE,     /* tp_traverse */
+    GF_SHAPE_LIST,         /* by index */
+    GF_SHAPE_TUPLE,        /* by index */
+    GF_SHAPE_DICT,         /* PyDict_Next: tp_traverse misses the keys of all-string dicts */
+    GF_SHAPE_DICT_SUBTYPE, /* both */
+    GF_SHAPE_CODE,         /* attributes: code objects have no tp_traverse */
+    GF_SHAPE_CLASS         /* tp_traverse, if the class is no static one; the dict and the names */
+};
+
+typedef int gf_visit(gf_object *, void *);
+
+struct gf_kind {
+    const struct gf_type *type; /* NULL: an empty place in the table */
+    int (*traverse)(gf_object *, gf_visit *, void *);
+    int32_t weakref_offset; /* of the list of weak references to an instance; 0: not looked at */
+    uint8_t fate, shape;
+};
+
+struct gf_kinds {
+    struct gf_memory table;
+    size_t count;
+    const struct gf_type *thread_class; /* threading.Thread, or NULL */
+    void *class_dealloc;                /* tp_dealloc of all classes that Python code defines */
+};
+
+/* Prepares an empty table. False: no memory, or the interpreter does not show a Python class. */
+bool gf_kinds_init(struct gf_kinds *kinds);
+void gf_kinds_release(struct gf_kinds *kinds);
+
+/* The kind of objects of this type; NULL if there is no memory to keep it. */
+const struct gf_kind *gf_kinds_get(struct gf_kinds *kinds, const struct gf_type *type);
+
+#endif

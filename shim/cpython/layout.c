@@ -1,0 +1,45 @@
+#include "cpython/layout.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "cpython/call.h"
+#include "cpython/interpreter.h"
+
+static bool attribute_is(gf_object *object, const char *name, int64_t expected) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *value = gf_attribute(object, name);
+    if (!value)
+        return false;
+    long number = api->PyLong_AsLong(value);
+    api->PyErr_Clear();
+    api->Py_DecRef(value);
+    return number == expected;
+}
+
+static bool type_agrees(gf_object *object) {
+    const struct gf_api *api = &gf_python.api;
+    const struct gf_type *type = (const struct gf_type *)object;
+    gf_object *name = gf_attribute(object, "__name__");
+    const char *text = name ? api->PyUnicode_AsUTF8(name) : NULL;
+    bool agrees = text && strcmp(text, type->name) == 0 && object->type == api->PyType_Type &&
+                  attribute_is(object, "__basicsize__", type->basic_size) &&
+                  attribute_is(object, "__flags__", (int64_t)type->flags) &&
+                  attribute_is(object, "__weakrefoffset__", type->weakref_offset);
+    if (name)
+        api->Py_DecRef(name);
+    api->PyErr_Clear();
+    return agrees;
+}
+
+/* set and type have weak references, so a wrong offset shows there; the others have none. */
+bool gf_layout_verified(void) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *const types[] = {api->PyType_Type, api->PySet_Type, api->PyDict_Type,
+                                api->PyList_Type, api->PyTuple_Type};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (!types[i] || !type_agrees(types[i]))
+            return false;
+    }
+    return ((const struct gf_type *)api->PySet_Type)->weakref_offset > 0;
+}
