@@ -5,7 +5,9 @@
 
 #include "base/text.h"
 
-enum { LINE_SIZE = 1024, SCHEMA_VERSION = 1 };
+/* Room for the longest event, so that its JSON is never cut: the bytes of script and version may
+ * all be escaped, in six characters each. */
+enum { LINE_SIZE = 1536, SCHEMA_VERSION = 1 };
 
 static int64_t now_ms(void) {
     struct timespec now = {0};
