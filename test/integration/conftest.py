@@ -112,6 +112,10 @@ def note(who):
 def state(who):
     say(who, gc.get_threshold(), gc.isenabled())
     note(who)
+def put_off(who):
+    # in a process that has not forked yet, generation 0's threshold is the library's
+    say(who, gc.get_threshold()[1:], gc.isenabled())
+    note(who)
 def wait(pid):
     say("exit status", os.waitpid(pid, 0)[1])
 HEAP = [[i] for i in range(20000)]
@@ -144,7 +148,9 @@ def compare(tmp_path):
         outcome = run(command, env, check=False, **options)
         return outcome, notes_of(notes)
 
-    def compare(python, program, *interpreter_options, options=None, command=None, **knobs):
+    def compare(
+        python, program, *interpreter_options, options=None, command=None, returncode=0, **knobs
+    ):
         script = tmp_path / "app.py"
         script.write_text(PRELUDE + program)
         if command is None:
@@ -153,7 +159,7 @@ def compare(tmp_path):
         with_library, notes = run_once("library", command, knobs, options or {})
         assert with_library.stdout == plain.stdout, with_library.stderr
         assert application_stderr(with_library.stderr) == application_stderr(plain.stderr)
-        assert with_library.returncode == plain.returncode
+        assert (with_library.returncode, plain.returncode) == (returncode, returncode), plain.stderr
         assert notes.keys() == plain_notes.keys()
         frozen = {who: notes[who] - plain_notes[who] for who in notes}
         return Compared(**vars(with_library), frozen=frozen)
