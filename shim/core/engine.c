@@ -105,6 +105,7 @@ static void before_fork(void);
 
 static void interpreter_gone(void) {
     engine.deferred = false;
+    engine.freezes = 0; /* of an interpreter: another one starts with nothing frozen */
     engine.phase = PHASE_WAITING;
 }
 

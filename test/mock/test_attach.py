@@ -77,6 +77,19 @@ def test_vfork_child_does_not_attach():
     assert outcome.status()["attached"] == "0"
 
 
+def test_interpreter_can_be_started_again():
+    outcome = run(
+        "load", "init", "os.fork", "finalize-begin", "finalize-end", "status", "fork",
+        "init", "state", "references", "os.fork", "references", "status",
+    )
+    assert "attached=0" in outcome.find("status")[0]
+    assert "threshold=%d" % PUT_OFF in outcome.find("state")[0]
+    assert outcome.calls().count("register_at_fork") == 2
+    assert len(set(outcome.find("references"))) == 1
+    assert outcome.events() == FIRST + [("skip", "not-initialized")] + FIRST
+    assert outcome.find("child after os.fork") == ["worked errno=77 threshold=700 enabled=1 frozen=1"] * 2
+
+
 def test_startup_keep_leaves_the_collector_alone():
     outcome = run("load", "init", "state", "os.fork", knobs={"STARTUP": "keep"})
     assert outcome.find("gc.set_threshold") == []
