@@ -201,9 +201,11 @@ static void act(struct transaction *t, enum gf_moment moment) {
     }
     if (!engine.deferred)
         return;
-    bool for_good = t->event.frozen && engine.config.parent == GF_PARENT_RESTORE;
-    if (engine.runtime->lift() != 0)
+    bool lifted = engine.runtime->lift() == 0;
+    if (!lifted)
         t->decision.reason = GCFREEZE_REASON_PYTHON_ERROR;
+    /* not only at the freeze itself: a lift that failed there is made up for by a later fork */
+    bool for_good = lifted && engine.freezes > 0 && engine.config.parent == GF_PARENT_RESTORE;
     t->put_back = !for_good;
     engine.deferred = !for_good;
 }
