@@ -24,6 +24,46 @@ ROADS = {
 }
 
 
+def calls_of(road, flavour):
+    calls = collections.Counter(run(*ROADS[road], flavour=flavour).calls())
+    return [(name, n + 1) for name in sorted(FALLIBLE & set(calls)) for n in range(calls[name])]
+
+
+@pytest.mark.parametrize("parent", ["restore", "keep"])
+@pytest.mark.parametrize("flavour", ["3.8", "3.14"])
+@pytest.mark.parametrize("road", ROADS)
+def test_any_call_may_fail(road, flavour, parent):
+    problems = []
+    for name, n in calls_of(road, flavour):
+        fault = "%s:%d" % (name, n)
+        # one fork more, after which everything must be well again
+        outcome = run(
+            *ROADS[road], "os.fork", "references", "os.fork", "references", "state", "status",
+            flavour=flavour, fail=fault, knobs={"PARENT": parent},
+        )
+        problems += ["%s: %s" % (fault, problem) for problem in problems_of(outcome, parent)]
+    assert problems == []
+
+
+def problems_of(outcome, parent):
+    forks = sum(line.split()[0] == "real" for line in outcome.record)
+    if not outcome.calls().count("failure") == 1:
+        yield "the fault did not happen"
+    if len(outcome.find("child after")) != forks or len(outcome.events()) != forks:
+        yield "a fork got lost"
+    last = outcome.find("child after os.fork")[-1]
+    if "threshold=%d enabled=1" % DEFAULT not in last:
+        yield "the last child has " + last
+    state = outcome.find("state")[0]
+    thresholds = (DEFAULT,) if parent == "restore" else (DEFAULT, PUT_OFF)
+    if not any(state.startswith("threshold=%d enabled=1 " % t) for t in thresholds):
+        yield "the parent has " + state
+    if not state.endswith("error=none"):
+        yield "an exception is left"
+    if len(set(outcome.find("references"))) != 1:
+        yield "references leak"
+
+
 @pytest.mark.parametrize("fork", ["os.fork", "fork"])
 @pytest.mark.parametrize("flavour", ["3.8", "3.14"])
 def test_a_failing_call_leaks_no_reference(flavour, fork):
