@@ -1,5 +1,7 @@
 """Getting into an interpreter: where it lives, when it is met, and what comes after its end."""
 
+from pathlib import Path
+
 import pytest
 from conftest import DEFAULT, LIBRARY, PUT_OFF, SANITIZER, TREATED, run
 
@@ -96,9 +98,11 @@ def test_startup_keep_leaves_the_collector_alone():
     assert outcome.events() == FIRST
 
 
-def test_strip_takes_our_entry_out_of_the_environment():
-    kept = run("load", "init", "preload")
-    assert kept.find("LD_PRELOAD=")[0].endswith(LIBRARY)
-    stripped = run("load", "preload", "init", "preload", knobs={"EXEC": "strip"})
-    assert stripped.find("LD_PRELOAD=")[0].endswith(LIBRARY)
+@pytest.mark.parametrize("name", ["libgcfreeze.so", "libgcfreeze.so.0"])
+def test_strip_takes_our_entry_out_of_the_environment(name):
+    library = str(Path(LIBRARY).with_name(name))
+    kept = run("load", "init", "preload", library=library)
+    assert kept.find("LD_PRELOAD=")[0].endswith(library)
+    stripped = run("load", "preload", "init", "preload", library=library, knobs={"EXEC": "strip"})
+    assert stripped.find("LD_PRELOAD=")[0].endswith(library)
     assert stripped.find("LD_PRELOAD=")[1] == (SANITIZER or "(unset)")
