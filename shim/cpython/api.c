@@ -18,8 +18,10 @@ static const struct {
 #define REQUIRED                            true
 #define OPTIONAL                            false
 #define API(need, returns, name, arguments) {#name, offsetof(struct gf_api, name), need},
+#define API_TYPE(name)                      {#name, offsetof(struct gf_api, name), OPTIONAL},
 #include "cpython/api.def"
 #undef API
+#undef API_TYPE
 #undef REQUIRED
 #undef OPTIONAL
 };

@@ -23,8 +23,10 @@ enum { GF_METHOD_NO_ARGUMENTS = 4 }; /* METH_NOARGS */
 
 struct gf_api {
 #define API(need, returns, name, arguments) returns(*name) arguments;
+#define API_TYPE(name)                      gf_object *name;
 #include "cpython/api.def"
 #undef API
+#undef API_TYPE
 };
 
 /* Looks for an object that is an interpreter and fills *ret from that object alone. Returns false

@@ -86,6 +86,8 @@ static enum gf_shape shape_of(const struct gf_type *type, bool is_class) {
         return GF_SHAPE_LIST;
     if (exact == api->PyTuple_Type)
         return GF_SHAPE_TUPLE;
+    if ((exact == api->PySet_Type || exact == api->PyFrozenSet_Type) && api->_PySet_NextEntry)
+        return GF_SHAPE_SET;
     if (!is_class && strcmp(type->name, "code") == 0)
         return GF_SHAPE_CODE;
     return GF_SHAPE_TRAVERSE;

@@ -8,11 +8,11 @@
 #include "cpython/interpreter.h"
 #include "cpython/kinds.h"
 
-/* An object whose parts are being looked at. Lists, tuples and dicts are taken up again where they
- * were left, so the stack is as deep as the graph and not as wide. */
+/* An object whose parts are being looked at. Lists, tuples, sets and dicts are taken up again where
+ * they were left, so the stack is as deep as the graph and not as wide. */
 struct frame {
     gf_object *object;
-    long position; /* index, or PyDict_Next's cursor */
+    long position; /* index, or the cursor of PyDict_Next and _PySet_NextEntry */
 };
 
 struct walk {
@@ -175,13 +175,16 @@ static int visit_parts(struct walk *walk, const struct gf_kind *kind, gf_object 
     return 0;
 }
 
-/* The next part of a list, tuple or dict, and for a dict its key too; false at the end. */
+/* The next part of a container, and for a dict its key too; false at the end. */
 static bool next_parts(struct frame *frame, enum gf_shape shape, gf_object **ret_key,
                        gf_object **ret_value) {
     const struct gf_api *api = &gf_python.api;
+    long hash = 0;
     *ret_key = NULL;
     if (shape == GF_SHAPE_DICT)
         return api->PyDict_Next(frame->object, &frame->position, ret_key, ret_value);
+    if (shape == GF_SHAPE_SET)
+        return api->_PySet_NextEntry(frame->object, &frame->position, ret_value, &hash);
     bool list = shape == GF_SHAPE_LIST;
     long size = list ? api->PyList_Size(frame->object) : api->PyTuple_Size(frame->object);
     if (frame->position >= size)
@@ -199,7 +202,7 @@ static int advance(struct walk *walk) {
     if (!kind)
         return 1;
     enum gf_shape shape = kind->shape;
-    if (shape != GF_SHAPE_LIST && shape != GF_SHAPE_TUPLE && shape != GF_SHAPE_DICT) {
+    if (shape < GF_SHAPE_LIST) {
         walk->depth--;
         return visit_parts(walk, kind, object);
     }
@@ -223,7 +226,25 @@ static int run(struct walk *walk) {
     return 0;
 }
 
-/* A module's own containers may have got new entries since they were made immortal. */
+static bool immortal_at(gf_object *container, enum gf_shape shape, long position) {
+    struct frame frame = {container, position};
+    gf_object *key = NULL, *value = NULL;
+    return !next_parts(&frame, shape, &key, &value) || !value || gf_is_immortal(value);
+}
+
+/* New entries of lists and dicts come at the end. Goes back from there, in doubling steps, to a
+ * place before them. PyDict_Next's cursor is an index into the entries in their order; deleted ones
+ * leave holes, so counting from the number of live ones starts too early and never too late. */
+static long tail_start(gf_object *container, enum gf_shape shape) {
+    const struct gf_api *api = &gf_python.api;
+    long size = shape == GF_SHAPE_LIST ? api->PyList_Size(container) : api->PyDict_Size(container);
+    long back = 64;
+    while (back < size && !immortal_at(container, shape, size - back))
+        back *= 2;
+    return back < size ? size - back : 0;
+}
+
+/* A module's own lists and dicts may have got new entries since they were made immortal. */
 static int visit_module_dict(struct walk *walk, gf_object *dict) {
     gf_object *key = NULL, *value = NULL;
     long cursor = 0;
@@ -232,8 +253,13 @@ static int visit_module_dict(struct walk *walk, gf_object *dict) {
         return 1;
     while (api->PyDict_Next(dict, &cursor, &key, &value)) {
         const void *type = value->type;
-        bool container = type == api->PyDict_Type || type == api->PyList_Type;
-        if (container && gf_is_immortal(value) && (!push_once(walk, value) || run(walk)))
+        if (!gf_is_immortal(value) || (type != api->PyDict_Type && type != api->PyList_Type))
+            continue;
+        enum gf_shape shape = type == api->PyDict_Type ? GF_SHAPE_DICT : GF_SHAPE_LIST;
+        if (!push(walk, value))
+            return 1;
+        ((struct frame *)walk->stack.data)[walk->depth - 1].position = tail_start(value, shape);
+        if (run(walk))
             return 1;
     }
     return 0;
