@@ -1,6 +1,12 @@
 #include "process/caller.h"
 
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "base/loader.h"
 
@@ -62,6 +68,41 @@ bool gf_trace_add(struct gf_trace *trace, const struct gf_landmarks *landmarks, 
     return trace->caller != GF_CALLER_UNKNOWN;
 }
 
+/* The first walk makes libunwind initialize, and that opens a pipe, with which it would test
+ * addresses of frames without unwind tables. The host would find two descriptors that it does not
+ * know. So the walk is done in a child that shares our memory, but has descriptors and limits of
+ * its own: it may not open any, libunwind goes on without (1.6, src/x86_64/Ginit.c, open_pipe), and
+ * we never come to such frames. */
+static int first_walk(void *unused) {
+    const struct rlimit none = {0, 0};
+    struct gf_trace trace;
+    (void)unused;
+    if (setrlimit(RLIMIT_NOFILE, &none) != 0)
+        return 1;
+    gf_caller_walk(&(struct gf_landmarks){0}, &trace);
+    return 0;
+}
+
+/* Returns whether the first walk was done. The child sends no signal when it ends, and only who
+ * asks for its like (__WCLONE) can wait for it. */
+static bool initialize(void) {
+    enum { STACK_SIZE = 128 * 1024 };
+    int status = -1;
+    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return false;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before); /* no handler of the host's may run in the child */
+    pid_t child = clone(first_walk, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK, NULL);
+    while (child > 0 && waitpid(child, &status, (int)__WCLONE) < 0 && errno == EINTR)
+        continue;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, STACK_SIZE);
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 bool gf_caller_open(void) {
     static bool tried; /* a library that is not there will not come, and looking for it costs */
     if (tried)
@@ -89,10 +130,8 @@ bool gf_caller_open(void) {
     if (set_caching_policy(*local, UNW_CACHE_NONE) != 0)
         return false;
     unwind.ready = true;
-
-    struct gf_trace warm_up;
-    gf_caller_walk(&(struct gf_landmarks){0}, &warm_up);
-    return true;
+    unwind.ready = initialize();
+    return unwind.ready;
 }
 
 bool gf_caller_can_walk(void) {
