@@ -17,13 +17,17 @@ static const struct {
 } rows[] = {
 #define REQUIRED                            true
 #define OPTIONAL                            false
+#define NEEDED                              false /* by the immortal mode alone, which asks for itself */
 #define API(need, returns, name, arguments) {#name, offsetof(struct gf_api, name), need},
 #define API_TYPE(name)                      {#name, offsetof(struct gf_api, name), OPTIONAL},
 #include "cpython/api.def"
+#include "cpython/immortal.def"
 #undef API
 #undef API_TYPE
 #undef REQUIRED
 #undef OPTIONAL
+#undef NEEDED
+#undef NEEDED
 };
 
 bool gf_api_find(struct gf_api *ret, const char **ret_missing) {

@@ -25,6 +25,7 @@ struct gf_api {
 #define API(need, returns, name, arguments) returns(*name) arguments;
 #define API_TYPE(name)                      gf_object *name;
 #include "cpython/api.def"
+#include "cpython/immortal.def"
 #undef API
 #undef API_TYPE
 };

@@ -1,6 +1,7 @@
 #include "cpython/immortal.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "cpython/interpreter.h"
 #include "cpython/layout.h"
@@ -45,6 +46,30 @@ static bool marking_works(void) {
     return gf_is_immortal(fresh);
 }
 
+static bool complete(void) {
+    static const struct {
+        size_t offset;
+        bool needed;
+    } rows[] = {
+#define NEEDED                              true
+#define OPTIONAL                            false
+#define API(need, returns, name, arguments) {offsetof(struct gf_api, name), need},
+#define API_TYPE(name)                      {offsetof(struct gf_api, name), true},
+#include "cpython/immortal.def"
+#undef API_TYPE
+#undef API
+#undef OPTIONAL
+#undef NEEDED
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const void *address = NULL;
+        memcpy(&address, (const char *)&gf_python.api + rows[i].offset, sizeof address);
+        if (rows[i].needed && !address)
+            return false;
+    }
+    return true;
+}
+
 static const char *find_obstacle(void) {
     const struct gf_api *api = &gf_python.api;
     const struct gf_version *version = gf_python.version;
@@ -52,6 +77,8 @@ static const char *find_obstacle(void) {
         return "needs CPython 3.12 or later";
     if (gf_python.newer)
         return "is not known to be safe on a version newer than this library";
+    if (!complete())
+        return "needs functions that this interpreter does not export";
     if (version->immortal == GF_IMMORTAL_BY_CALL && !api->_Py_SetImmortalUntracked)
         return "needs _Py_SetImmortalUntracked, which this interpreter does not export";
     if (api->PySys_GetObject("gettotalrefcount"))
