@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.support.figure import tables
+from bench.support.figure import show
 from bench.support.setup import Setup, find_pythons
 
 NAMES = ["collect", "fork", "exec", "startup", "between"]
@@ -52,8 +52,7 @@ def main():
             continue
         print("bench: %s took %.0f s" % (name, time.monotonic() - start), file=sys.stderr)
         figures += found
-        for table in tables(found):
-            console.print(table)
+        show(console, found)
     if options.json:
         options.json.write_text(json.dumps(machine(options, figures), indent=1) + "\n")
     if failed:

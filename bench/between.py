@@ -1,0 +1,40 @@
+"""The time between attaching and forking: nothing of the library runs, and the collector is put off."""
+
+import subprocess
+from statistics import median
+
+from bench.support import pairs
+from bench.support.figure import Figure
+from bench.support.setup import PROGRAMS, environment, one_cpu
+
+PROGRAM_NAMES = {"cpu.py": "a CPU-bound script", "allocate.py": "an allocation-bound script"}
+
+
+def run(python, program, env):
+    """Milliseconds of CPU time, as the script itself measures its work."""
+    output = subprocess.run(
+        [python.path, str(PROGRAMS / program)], env=env, check=True, stdout=subprocess.PIPE
+    ).stdout
+    return float(output) * 1000
+
+
+def measure_one(setup, python, program):
+    sides = [environment(), environment(setup.library)]
+    rows = pairs.in_turn(setup.count(40, 12), *(lambda env=env: run(python, program, env) for env in sides))
+    added = [100 * (row[1] / row[0] - 1) for row in rows]
+    return Figure(
+        what="time added to %s between attach and fork" % PROGRAM_NAMES[program],
+        subject=str(python),
+        unit="%",
+        sides={"without, ms": median(row[0] for row in rows), "with, ms": median(row[1] for row in rows)},
+        value=median(added),
+        interval=pairs.interval([added]),
+        bound=None,
+    )
+
+
+def measure(setup):
+    with one_cpu():
+        return [
+            measure_one(setup, python, program) for program in PROGRAM_NAMES for python in setup.pythons
+        ]
