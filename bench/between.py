@@ -1,4 +1,4 @@
-"""The time between attaching and forking: nothing of the library runs, and the collector is put off."""
+"""Between attaching and forking nothing of the library runs, and the collector is put off."""
 
 import subprocess
 from statistics import median
@@ -7,26 +7,27 @@ from bench.support import pairs
 from bench.support.figure import Figure
 from bench.support.setup import PROGRAMS, environment, one_cpu
 
-PROGRAM_NAMES = {"cpu.py": "a CPU-bound script", "allocate.py": "an allocation-bound script"}
+SCRIPTS = {"cpu.py": "a CPU-bound script", "allocate.py": "an allocation-bound script"}
 
 
-def run(python, program, env):
+def run(python, script, env):
     """Milliseconds of CPU time, as the script itself measures its work."""
-    output = subprocess.run(
-        [python.path, str(PROGRAMS / program)], env=env, check=True, stdout=subprocess.PIPE
-    ).stdout
+    command = [python.path, str(PROGRAMS / script)]
+    output = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE).stdout
     return float(output) * 1000
 
 
-def measure_one(setup, python, program):
+def measure_one(setup, python, script):
     sides = [environment(), environment(setup.library)]
-    rows = pairs.in_turn(setup.count(40, 12), *(lambda env=env: run(python, program, env) for env in sides))
+    rows = pairs.in_turn(
+        setup.count(40, 12), *(lambda env=env: run(python, script, env) for env in sides)
+    )
     added = [100 * (row[1] / row[0] - 1) for row in rows]
     return Figure(
-        what="time added to %s between attach and fork" % PROGRAM_NAMES[program],
+        what="time added to %s between attach and fork" % SCRIPTS[script],
         subject=str(python),
         unit="%",
-        sides={"without, ms": median(row[0] for row in rows), "with, ms": median(row[1] for row in rows)},
+        sides=dict(zip(["without, ms", "with, ms"], map(median, zip(*rows)))),
         value=median(added),
         interval=pairs.interval([added]),
         bound=None,
@@ -35,6 +36,4 @@ def measure_one(setup, python, program):
 
 def measure(setup):
     with one_cpu():
-        return [
-            measure_one(setup, python, program) for program in PROGRAM_NAMES for python in setup.pythons
-        ]
+        return [measure_one(setup, python, name) for name in SCRIPTS for python in setup.pythons]

@@ -11,8 +11,8 @@ GROWTH_BOUND = 2  # MB
 HAND_BOUND = 5  # per cent
 
 
-# The hand switches collecting off while the heap grows. So does `disable`; the default only puts it off,
-# and a heap with more objects than GCFREEZE_DEFER has been collected once, which leaves holes.
+# By hand, collecting is off while the heap grows, as `disable` has it. The default puts it off: a
+# heap with more objects than GCFREEZE_DEFER has been collected once, which leaves holes.
 SIDES = {
     "without": ("plain", None),
     "by hand": ("hand", None),
@@ -42,18 +42,20 @@ def one_child(setup, python, how, startup):
         after = memory.rollup(pid)["Private_Dirty"]
         process.stdin.close()
     if process.returncode != 0:
-        raise RuntimeError("%s: heap.py %s ended with status %d" % (python, how, process.returncode))
+        raise RuntimeError("%s: heap.py ended with status %d" % (python, process.returncode))
     return before / memory.MB, after / memory.MB, heap / memory.MB
 
 
 def measure_one(setup, python):
     rows = pairs.in_turn(
-        setup.count(5, 3), *(lambda side=side: one_child(setup, python, *side) for side in SIDES.values())
+        setup.count(5, 3),
+        *(lambda side=side: one_child(setup, python, *side) for side in SIDES.values()),
     )
-    columns = dict(zip(SIDES, zip(*rows)))
-    growth = {name: median(after - before for before, after, _ in column) for name, column in columns.items()}
-    total = {name: median(after for _, after, _ in column) for name, column in columns.items()}
-    heap = median(heap for column in columns.values() for _, _, heap in column)
+    growth, total = {}, {}
+    for name, column in zip(SIDES, zip(*rows)):
+        growth[name] = median(after - before for before, after, _ in column)
+        total[name] = median(after for _, after, _ in column)
+    heap = median(heap for row in rows for _, _, heap in row)
     yield Figure(
         what="a child's private dirty growth over a full gc.collect()",
         subject="%s, %.0f MB" % (python, heap),

@@ -16,7 +16,7 @@ class Python:
     path: str
 
     def __str__(self):
-        return "%s%s" % (self.version, " (distribution)" if self.path.startswith("/usr/bin/") else "")
+        return self.version + (" (distribution)" if self.path.startswith("/usr/bin/") else "")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ def environment(library=None):
 
 @contextlib.contextmanager
 def one_cpu():
-    """Us and what we start on one processor: a child that ends elsewhere while its parent goes on would
-    fight with it for the same pages, and moving about costs more than what is measured."""
+    """Us and what we start on one processor.
+
+    A child that ends elsewhere while its parent goes on fights with it for the same pages, and
+    moving about costs more than what is measured.
+    """
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     try:
