@@ -13,14 +13,15 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.support.figure import show
-from bench.support.setup import Setup, find_pythons
+from bench.support.setup import Setup, find_pythons, library_version
 
 NAMES = ["collect", "fork", "exec", "startup", "between"]
 
 
-def machine(options, figures):
+def machine(options, version, figures):
     return {
         "v": 1,
+        "library": version,
         "quick": options.quick,
         "cpus": os.cpu_count(),
         "kernel": platform.release(),
@@ -41,6 +42,7 @@ def main():
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     setup = Setup(options.library, options.quick, find_pythons(options.quick))
+    version = library_version(options.library, setup.pythons[-1])
     figures, failed = [], []
     for name in options.names or NAMES:
         start = time.monotonic()
@@ -54,7 +56,7 @@ def main():
         figures += found
         show(console, found)
     if options.json:
-        options.json.write_text(json.dumps(machine(options, figures), indent=1) + "\n")
+        options.json.write_text(json.dumps(machine(options, version, figures), indent=1) + "\n")
     if failed:
         sys.exit("bench: could not measure: " + ", ".join(failed))
 

@@ -124,6 +124,8 @@ def compare(library, directory, console):
     without, _ = measure(None, directory, say, "without")
     say("the same with LD_PRELOAD=%s" % library)
     with_library, freezes = measure(library, directory, say, "with")
+    if not any(" freeze " in line for line in freezes):
+        raise server.Failed("the library froze nothing:\n" + "\n".join(freezes))
     console.print()
     console.print(table(without, with_library))
     console.print(NOTES, markup=False)

@@ -46,6 +46,21 @@ def environment(library=None):
     return result
 
 
+VERSION = """
+import ctypes
+version = ctypes.CDLL(None).gcfreeze_version
+version.restype = ctypes.c_char_p
+print(version().decode())
+"""
+
+
+def library_version(library, python):
+    """Asked in a process that preloads it: a library that is not loaded measures well."""
+    command = [python.path, "-c", VERSION]
+    output = subprocess.run(command, env=environment(library), check=True, stdout=subprocess.PIPE)
+    return output.stdout.decode().strip()
+
+
 @contextlib.contextmanager
 def one_cpu():
     """Us and what we start on one processor.
