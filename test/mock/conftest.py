@@ -35,7 +35,7 @@ FLAVOURS = {
 TREATED = ["3.8", "3.12", "3.14", "3.99"]
 
 DEFAULT = 700  # the collector's own threshold
-PUT_OFF = 500001  # with GCFREEZE_DEFER as it is
+PUT_OFF = 1000001  # with GCFREEZE_DEFER as it is
 
 
 @dataclass
