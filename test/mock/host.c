@@ -136,6 +136,22 @@ static void hooks(long unused) {
     python->evaluate(python->run_hooks);
 }
 
+/* daemon(3): libc forks inside of itself, and no interposed function sees it. */
+static void become_daemon(long unused) {
+    (void)unused;
+    if (daemon(1, 1) != 0)
+        fail("daemon");
+    recorder_move_home();
+}
+
+/* A C library that prepares to execute: all signals are blocked. */
+static void block_signals(long unused) {
+    sigset_t all;
+    (void)unused;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 /* A child in our memory installs its signals, as programs do before they execute another. */
 static void vfork_sigaction(long unused) {
     (void)unused;
@@ -285,6 +301,8 @@ static const struct {
     {"forkpty", c_forkpty},
     {"hooks", hooks},
     {"vfork-sigaction", vfork_sigaction},
+    {"daemon", become_daemon},
+    {"block-signals", block_signals},
     {"spawn", spawn},
     {"together", together},
     {"fail-forks", fail_forks},

@@ -1,6 +1,7 @@
 /* The builtin modules that the library looks at: gc, posix, _posixsubprocess, _imp, sys. */
 #include <errno.h>
 #include <pty.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,7 +221,8 @@ void mock_make_modules(void) {
     mock.enabled = true;
     mock.none = mock_new(MOCK_NONE);
     mock.main = mock_new(MOCK_DICT);
-    mock_add(mock.main, "__name__", mock_text("__main__"));
+    const char *module = getenv("MOCK_MODULE");
+    mock_add(mock.main, "__name__", mock_text(module ? module : "__main__"));
     mock.sys = make(sys_methods, 1);
     mock_add(mock.sys, "implementation", mock_new(MOCK_DICT));
     mock.modules = mock_new(MOCK_DICT);

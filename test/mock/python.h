@@ -3,7 +3,8 @@
  *
  * Environment: MOCK_VERSION is Py_GetVersion's text. MOCK_OMIT names symbols, separated by commas,
  * that the object does not export. MOCK_FAIL=name:n makes the nth call of a function fail.
- * MOCK_SIGNAL=name:n raises SIGUSR1 inside of the nth call.
+ * MOCK_SIGNAL=name:n raises SIGUSR1 inside of the nth call. MOCK_MODULE is the __name__ of the
+ * module whose code the evaluator runs.
  */
 #ifndef MOCK_PYTHON_H
 #define MOCK_PYTHON_H

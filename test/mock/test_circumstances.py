@@ -127,3 +127,46 @@ def test_filtered_programs_are_not_touched(knobs, reason):
     assert set(outcome.calls()) == {"window", "real", "after", "child", "status", "skipped"}
     assert outcome.skipped() == {reason: "1"}
     assert outcome.stderr == ""
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+@pytest.mark.parametrize("moment", ["before it is attached", "after"])
+def test_daemon_whose_own_fork_nobody_saw(moment, flavour):
+    start = ["init", "daemon"] if moment == "after" else ["daemon", "init"]
+    outcome = run("load", *start, "os.fork", "os.fork", "status", flavour=flavour)
+    assert outcome.events() == [("freeze", "first-worker-fork"), ("skip", "nothing-new")]
+    assert outcome.states() == ((DEFAULT, 1, 1),) * 3
+    assert (outcome.status()["seen"], outcome.status()["attached"]) == ("2", "1")
+
+
+# ---- without libunwind, the Python code that is running decides
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+@pytest.mark.parametrize(
+    "fork, module, event",
+    [
+        ("os.fork", "__main__", ("freeze", "first-worker-fork")),
+        ("os.fork", "multiprocessing.popen_fork", ("freeze", "first-worker-fork")),
+        ("fork_exec", "subprocess", ("skip", "exec-bound")),
+        ("fork_exec", "multiprocessing.util", ("skip", "exec-bound")),
+        ("fork", "__main__", ("freeze", "first-worker-fork")),
+    ],
+)
+def test_caller_without_libunwind(fork, module, event, flavour):
+    outcome = run("load", "init", fork, flavour=flavour, unwind="off", module=module)
+    assert outcome.events() == [event]
+    assert "libunwind.so.8 cannot be opened: unwinding is off" in outcome.stderr
+    threshold, frozen = (DEFAULT, 1) if event[0] == "freeze" else (PUT_OFF, 0)
+    assert outcome.states() == ((threshold, 1, frozen),) * 3
+
+
+def test_c_host_with_blocked_signals_is_not_trusted_without_libunwind():
+    outcome = run("load", "init", "block-signals", "fork", "status", unwind="off")
+    assert_left_alone(outcome, "unwinding-off")
+
+
+def test_gil_that_another_thread_holds_is_not_waited_for_without_libunwind():
+    """Up to 3.11: nobody can tell whether that thread is waiting for us."""
+    outcome = run("load", "init", "detach", "held:fork", "status", "attach", flavour="3.8", unwind="off")
+    assert_left_alone(outcome, "gil-taken")
