@@ -130,10 +130,12 @@ static void fork_exec(long unused) {
     python->evaluate(subprocess_builtin);
 }
 
-/* Something else runs the hooks and then does not fork. */
-static void hooks(long unused) {
+/* The hooks prepare for a fork that never comes. */
+static void abandoned_os_fork(long unused) {
     (void)unused;
-    python->evaluate(python->run_hooks);
+    python->state->abandon = true;
+    os_fork(0);
+    python->state->abandon = false;
 }
 
 /* daemon(3): libc forks inside of itself, and no interposed function sees it. */
@@ -299,7 +301,7 @@ static const struct {
     {"fork_exec", fork_exec},
     {"fork", c_fork},
     {"forkpty", c_forkpty},
-    {"hooks", hooks},
+    {"abandoned-os.fork", abandoned_os_fork},
     {"vfork-sigaction", vfork_sigaction},
     {"daemon", become_daemon},
     {"block-signals", block_signals},

@@ -18,8 +18,9 @@ struct mock {
     int minor; /* of the version: 3.minor */
     bool initialized;
     int interpreters;
-    int frames;  /* of the evaluator on the stack of its thread */
-    bool window; /* os.fork is between its hooks and the real fork */
+    int frames;   /* of the evaluator on the stack of its thread */
+    bool abandon; /* os.fork returns after its hooks */
+    bool window;  /* os.fork is between its hooks and the real fork */
     gf_object *modules, *sys, *main, *none;
     gf_object *error; /* the pending exception, or NULL */
 
@@ -59,7 +60,6 @@ struct mock_commands {
     void (*finalize_end)(void);
     void (*evaluate)(void (*code)(void));
     void (*run_builtin)(const char *module, const char *function);
-    void (*run_hooks)(void);
     void (*describe)(char *buffer, size_t size);
     gf_object *(*raise)(void);
     long (*references)(void);

@@ -139,10 +139,16 @@ def test_subprocess_is_no_worker():
     assert outcome.find("after fork_exec") == ["worked errno=77 threshold=%d enabled=1 frozen=0" % PUT_OFF]
 
 
-def test_hooks_without_a_fork_are_taken_back():
-    outcome = run("load", "init", "hooks", "state", "hooks", "os.fork", "state", knobs={"PARENT": "keep"})
-    assert outcome.find("state")[1] == "threshold=%d enabled=1 frozen=1 error=none" % PUT_OFF
-    assert outcome.states() == ((DEFAULT, 1, 1), (DEFAULT, 1, 1), (PUT_OFF, 1, 1))
+@pytest.mark.parametrize("then", ["os.fork", "fork_exec", "abandoned-os.fork"])
+def test_preparation_for_a_fork_that_never_comes_is_taken_back(then):
+    outcome = run(
+        "load", "init", "abandoned-os.fork", "state", then, "os.fork", "state", knobs={"PARENT": "keep"}
+    )
+    lifted, put_off = outcome.find("state")
+    assert lifted == "threshold=%d enabled=1 frozen=1 error=none" % DEFAULT
+    assert put_off == "threshold=%d enabled=1 frozen=1 error=none" % PUT_OFF
+    if then == "fork_exec":
+        assert outcome.find("after fork_exec")[0].endswith("threshold=%d enabled=1 frozen=1" % PUT_OFF)
 
 
 def test_spawned_programs_are_counted():
