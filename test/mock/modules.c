@@ -99,7 +99,6 @@ static gf_object *forked(const char *what, pid_t pid) {
     recorder_note("after %s %s errno=%d %s", what, pid < 0 ? "failed" : "worked", error, state);
     if (pid == 0)
         _exit(0);
-    mock.window = false;
     int status = 0;
     if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
         mock_die("the child did not end well");
@@ -109,7 +108,6 @@ static gf_object *forked(const char *what, pid_t pid) {
 static void before_fork(void) {
     mock_run_hooks();
     recorder_note("window");
-    mock.window = true;
     errno = RECORDER_ERRNO_BEFORE;
 }
 

@@ -20,7 +20,6 @@ struct mock {
     int interpreters;
     int frames;   /* of the evaluator on the stack of its thread */
     bool abandon; /* os.fork returns after its hooks */
-    bool window;  /* os.fork is between its hooks and the real fork */
     gf_object *modules, *sys, *main, *none;
     gf_object *error; /* the pending exception, or NULL */
 

@@ -16,5 +16,6 @@ def environment(preload=LIBRARY, **knobs):
     result = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
     if preload:
         result["LD_PRELOAD"] = str(preload)
-    result.update({"GCFREEZE" + ("_" + name if name else ""): value for name, value in knobs.items()})
+    for name, value in knobs.items():
+        result["GCFREEZE" + ("_" + name if name else "")] = value
     return result

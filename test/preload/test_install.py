@@ -53,7 +53,9 @@ def test_installed_library_and_header_serve_a_program(tmp_path):
     assert subprocess.run([str(user)], env=environment(None)).returncode == 1
 
 
-@pytest.mark.parametrize("language, standard, part", [("c", "c99", "cc1"), ("c++", "c++11", "cc1plus")])
+@pytest.mark.parametrize(
+    "language, standard, part", [("c", "c99", "cc1"), ("c++", "c++11", "cc1plus")]
+)
 def test_header_can_be_included(language, standard, part, tmp_path):
     if not Path(output_of(COMPILER, "-print-prog-name=" + part).strip()).is_absolute():
         pytest.skip("%s cannot compile %s" % (COMPILER, language))

@@ -32,7 +32,8 @@ KNOBS = {
     "debug": {"LOG": "debug"},
     "bad knobs": {
         "": "perhaps", "MODE": "x" * 5000, "WHEN": "after:", "MIN_NEW": "-1", "DEFER": "9" * 99,
-        "LOG": "\udcff", "LOG_FILE": "relative", "LOG_FORMAT": "xml", "COLOUR": "red", "ONLY": "a" * 600,
+        "LOG": "\udcff", "LOG_FILE": "relative", "LOG_FORMAT": "xml", "COLOUR": "red",
+        "ONLY": "a" * 600,
     },
     "bad log file": {"LOG": "debug", "LOG_FILE": "/nonexistent/%p", "EXEC": "strip"},
     "inert": {"": "0", "LOG": "debug"},
@@ -41,7 +42,8 @@ KNOBS = {
 
 def outcome(command, env):
     done = subprocess.run(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        timeout=120,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -86,11 +88,12 @@ def test_fork_that_fails_for_lack_of_processes():
 
 
 def test_system_without_proc():
-    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
-    hide = [*unshare, "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
-    probe = subprocess.run([*hide, "test", "!", "-e", "/proc/self"], stderr=subprocess.PIPE, text=True)
-    if probe.returncode != 0:
-        pytest.skip("/proc cannot be hidden here: " + probe.stderr.strip())
+    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    script = 'mount -t tmpfs none /proc && exec "$@"'
+    hide = ["unshare", *as_root, "--mount", "sh", "-c", script, "sh"]
+    status, _, why_not = outcome([*hide, "test", "!", "-e", "/proc/self"], environment(None))
+    if status != 0:
+        pytest.skip("/proc cannot be hidden here: %r" % why_not)
     for command in ([FORKER], ["sh", "-c", "echo a | cat; exit 3"]):
         inside = [*hide, "env", "LD_PRELOAD=" + str(LIBRARY), "GCFREEZE_LOG=debug", *command]
         assert outcome(inside, environment(None)) == outcome(command, environment(None))
@@ -102,10 +105,9 @@ SECURE = PROGRAMS / "preload_secure"
 
 
 def secure_report(program, env):
-    done = subprocess.run([str(program)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return dict(line.split() for line in done.stdout.splitlines())
+    status, output, errors = outcome([str(program)], env)
+    assert (status, errors) == (0, b"")
+    return dict(line.split() for line in output.decode().splitlines())
 
 
 def another_group():
@@ -128,8 +130,9 @@ def test_knobs_are_not_read_in_a_privileged_program(tmp_path):
     shutil.copy(SECURE, program)
     os.chown(program, -1, group)
     program.chmod(0o2755)
-    report = secure_report(program, environment(None, **{"": "0", "LOG_FILE": str(tmp_path / "log")}))
+    log = tmp_path / "log"
+    report = secure_report(program, environment(None, **{"": "0", "LOG_FILE": str(log)}))
     if report["secure"] != "1":
         pytest.skip("the kernel does not honour the set-group-id bit in %s" % tmp_path)
     assert report == {"secure": "1", "disabled": "0", "no-interpreter": "1"}
-    assert not (tmp_path / "log").exists()
+    assert not log.exists()
