@@ -102,10 +102,6 @@ void PyErr_Clear(void) {
 
 /* ---- modules ---- */
 
-gf_object *PyImport_ImportModule(const char *name) {
-    return mock_called(CALL_PyImport_ImportModule) ? mock_import(name) : NULL;
-}
-
 gf_object *PyImport_GetModuleDict(void) {
     return mock_called(CALL_PyImport_GetModuleDict) ? mock.modules : NULL;
 }

@@ -43,7 +43,6 @@ def test_startup_attaches_before_the_interpreter_is_initialized(flavour):
 def test_missed_interpreter_is_met_in_a_host_s_first_fork(detached, flavour):
     forks = ["detach", "fork", "fork", "attach"] if detached else ["fork", "fork"]
     outcome = run("load", "init-quiet", *forks, "os.fork", "status", flavour=flavour)
-    assert "PyImport_ImportModule" not in outcome.calls()
     assert outcome.find("create_builtin") == ["gc"]
     assert outcome.calls().count("exec_builtin") == 1
     assert outcome.calls().count("register_at_fork") == 1
