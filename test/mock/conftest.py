@@ -1,4 +1,4 @@
-"""Hosts with a mock interpreter, under the real library. See python.h and host.c for what they do."""
+"""Hosts with a mock interpreter, under the real library: python.h and host.c say what they do."""
 
 import os
 import re
@@ -121,8 +121,8 @@ WINDOW_FORBIDS = {"gc.collect", "sys.getallocatedblocks"}
 
 def assert_rules(outcome):
     """What no scenario may break; the mock itself ends hosts that break the interpreter's rules."""
-    in_children = [line for line in outcome.record if line.startswith("child ")]
-    assert [line for line in in_children if not line.startswith(("child after", "child real"))] == []
+    in_children = outcome.find("child ")
+    assert [line for line in in_children if not line.startswith(("after", "real"))] == []
     calls = outcome.calls()
     assert calls.count("PyGILState_Ensure") == calls.count("PyGILState_Release")
     inside = False
