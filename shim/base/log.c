@@ -97,7 +97,8 @@ static const char *why(int error) {
 }
 
 static void give_up(const char *path, int error) {
-    char buffer[512];
+    char buffer[2560]; /* the path may be shown in four characters a byte, and the reason follows it
+                        */
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer - 1);
     gf_text_add(&line, "gcfreeze[");
