@@ -38,8 +38,9 @@ static struct {
     atomic_int phase;
     atomic_uintptr_t owner; /* the thread in a transaction, or 0 */
     struct transaction transaction;
-    bool deferred; /* the collector is put off until the first freeze */
-    bool told;     /* what find had to remark */
+    bool deferred;    /* the collector is put off until the first freeze */
+    bool told_remark; /* of find's */
+    bool told_config;
     unsigned long worker_forks;
     unsigned long freezes;
     struct gcfreeze_status status;
@@ -109,10 +110,11 @@ static void interpreter_gone(void) {
 }
 
 static void tell_remark(void) {
-    const char *remark = engine.runtime->remark();
-    if (remark && !engine.told)
-        tell(GF_LOG_WARN, remark);
-    engine.told = true;
+    const char *remark = engine.told_remark ? NULL : engine.runtime->remark();
+    if (!remark)
+        return; /* so far: an interpreter may come later */
+    tell(GF_LOG_WARN, remark);
+    engine.told_remark = true;
 }
 
 static enum gcfreeze_reason attach(enum gf_moment moment) {
@@ -125,7 +127,9 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     };
     enum gcfreeze_reason reason =
         engine.runtime->attach(moment, &options, before_fork, interpreter_gone);
-    gf_config_tell(&engine.config, tell_problem);
+    if (!engine.told_config)
+        gf_config_tell(&engine.config, tell_problem);
+    engine.told_config = true;
     if (reason != GCFREEZE_REASON_NONE)
         return reason;
     engine.deferred = options.brake != 0;
@@ -165,11 +169,12 @@ static enum gcfreeze_reason enter(struct transaction *t, enum gf_moment moment) 
     int waiting = PHASE_WAITING;
     if (reason != GCFREEZE_REASON_NONE || engine.phase == PHASE_ATTACHED)
         return reason;
-    if (!atomic_compare_exchange_strong(&engine.phase, &waiting, PHASE_ATTACHING))
-        reason = GCFREEZE_REASON_CONCURRENT;
-    else
+    if (atomic_compare_exchange_strong(&engine.phase, &waiting, PHASE_ATTACHING)) {
         reason = attach(moment);
-    engine.phase = reason == GCFREEZE_REASON_NONE ? PHASE_ATTACHED : PHASE_WAITING;
+        engine.phase = reason == GCFREEZE_REASON_NONE ? PHASE_ATTACHED : PHASE_WAITING;
+    } else {
+        reason = GCFREEZE_REASON_CONCURRENT;
+    }
     if (reason != GCFREEZE_REASON_NONE)
         engine.runtime->leave(&t->entry);
     return reason;
