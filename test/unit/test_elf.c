@@ -38,12 +38,14 @@ static void build(size_t style) {
         gf_object_drop(&object, styles[style].dropped);
 }
 
-/* What a lookup finds, as an offset from the base; 0 for nothing. */
-static uintptr_t lookup(const char *name) {
+enum { MISSING = -1 };
+
+/* What a lookup finds, as an offset from the base. */
+static long lookup(const char *name) {
     struct gf_elf elf;
     assert_true(gf_elf_parse(&object.info, &elf));
     char *address = gf_elf_symbol(&elf, name);
-    return address ? (uintptr_t)(address - (char *)object.image) : 0;
+    return address ? (long)(address - (char *)object.image) : MISSING;
 }
 
 static bool parses(void) {
@@ -73,7 +75,7 @@ static void what_cannot_be_called_counts_as_missing(void **state) {
     for (size_t style = 0; style < STYLES; style++) {
         build(style);
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            if (lookup(names[i]) != 0)
+            if (lookup(names[i]) != MISSING)
                 fail_msg("%s: %s", styles[style].what, names[i]);
         }
         gf_object_release(&object);
@@ -184,8 +186,8 @@ static void assert_lost(ElfW(Sxword) other, void (*damage)(struct gf_image *imag
     assert_int_equal(lookup("apple"), 0x100);
     damage(object.image);
     for (size_t i = 0; i < SYMBOLS; i++)
-        assert_int_equal(lookup(symbols[i].name), 0);
-    assert_int_equal(lookup("zebra"), 0);
+        assert_int_equal(lookup(symbols[i].name), MISSING);
+    assert_int_equal(lookup("zebra"), MISSING);
     gf_object_release(&object);
 }
 
@@ -237,7 +239,7 @@ static void a_huge_gnu_shift_is_survived(void **state) {
     object.image->gnu.shift = 40;
     memset(object.image->gnu.bloom, 0xff, sizeof object.image->gnu.bloom);
     assert_int_equal(lookup("apple"), 0x100);
-    assert_int_equal(lookup("zebra"), 0);
+    assert_int_equal(lookup("zebra"), MISSING);
     gf_object_release(&object);
 }
 
@@ -248,7 +250,27 @@ static void a_gnu_chain_without_an_end_stops_at_the_segments(void **state) {
     memset(object.image->gnu.bloom, 0xff, sizeof object.image->gnu.bloom);
     char *chain = (char *)object.image->gnu.chain;
     memset(chain, 0, (size_t)((char *)(object.image + 1) - chain));
-    assert_int_equal(lookup("zebra"), 0);
+    assert_int_equal(lookup("zebra"), MISSING);
+    gf_object_release(&object);
+}
+
+/* The chain still reaches that far, the symbols do not. */
+static void a_symbol_beyond_the_segments_is_not_read(void **state) {
+    enum { FAR = 60 };
+    (void)state;
+    build(0);
+    gf_object_drop(&object, DT_HASH);
+    struct gf_image *image = object.image;
+    uint32_t *chain = image->gnu.chain;
+    assert_true((char *)(image->symbols + FAR) > (char *)(image + 1));
+    assert_true((char *)(chain + FAR) < (char *)(image + 1));
+    for (uint32_t i = 1; i < object.symbol_count; i++) {
+        if (strcmp(image->strings + image->symbols[i].st_name, "apple") == 0)
+            chain[FAR - 1] = chain[i - 1] | 1;
+    }
+    for (uint32_t i = 0; i < GF_OBJECT_BUCKETS; i++)
+        image->gnu.buckets[i] = FAR;
+    assert_int_equal(lookup("apple"), MISSING);
     gf_object_release(&object);
 }
 
@@ -331,7 +353,7 @@ static void an_unterminated_string_table_is_not_read_past(void **state) {
             memcpy(strings + GF_OBJECT_STRINGS - 5, "apple", 5);
             object.image->symbols[i].st_name = GF_OBJECT_STRINGS - 5;
         }
-        assert_int_equal(lookup("apple"), 0);
+        assert_int_equal(lookup("apple"), MISSING);
         assert_int_equal(lookup("banana"), 0x200);
         gf_object_release(&object);
     }
@@ -402,6 +424,7 @@ int main(void) {
         cmocka_unit_test(a_damaged_gnu_table_finds_nothing),
         cmocka_unit_test(a_huge_gnu_shift_is_survived),
         cmocka_unit_test(a_gnu_chain_without_an_end_stops_at_the_segments),
+        cmocka_unit_test(a_symbol_beyond_the_segments_is_not_read),
         cmocka_unit_test(a_damaged_sysv_table_finds_nothing),
         cmocka_unit_test(damaged_symbols_are_not_found),
         cmocka_unit_test(an_unterminated_string_table_is_not_read_past),

@@ -261,6 +261,19 @@ static void nothing_is_called_in_the_child_and_it_starts_from_zero(void **state)
     assert_int_equal(gf_fake_status().last_reason, GCFREEZE_REASON_FIRST_WORKER_FORK);
 }
 
+static void a_child_lets_forks_of_its_own_pass(void **state) {
+    (void)state;
+    start_attached((char *[]){"GCFREEZE_WHEN=after:1", NULL});
+    gf_fake_fork();
+    gf_fake.child = 0;
+    gf_fake_fork();
+    gf_fake.child = 4242;
+    gf_fake_fork();
+    assert_int_equal(gf_fake_status().last_reason, GCFREEZE_REASON_POLICY_AFTER);
+    gf_fake_fork();
+    assert_int_equal(gf_fake_status().last_reason, GCFREEZE_REASON_FIRST_WORKER_FORK);
+}
+
 /* Its collector stayed put off: the process may be a daemon that goes on as Python. */
 static void a_child_that_was_left_alone_is_lifted_for_its_own_workers(void **state) {
     (void)state;
@@ -387,6 +400,7 @@ int main(void) {
         cmocka_unit_test(a_call_that_fails_leaves_the_fork_working),
         cmocka_unit_test(every_obstacle_is_counted_under_its_reason),
         cmocka_unit_test(nothing_is_called_in_the_child_and_it_starts_from_zero),
+        cmocka_unit_test(a_child_lets_forks_of_its_own_pass),
         cmocka_unit_test(a_child_that_was_left_alone_is_lifted_for_its_own_workers),
         cmocka_unit_test(a_real_child_sees_the_same),
         cmocka_unit_test(a_fork_within_a_fork_passes_through),

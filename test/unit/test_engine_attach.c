@@ -208,6 +208,28 @@ static void spawns_are_counted(void **state) {
 
 /* ---- processes ---- */
 
+static pid_t run_in_borrowed_memory(int (*body)(void *argument)) {
+    static char stack[256 * 1024] __attribute__((aligned(16)));
+    return clone(body, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+}
+
+static int start_up(void *argument) {
+    (void)argument;
+    gf_engine_startup();
+    return 0;
+}
+
+/* sigaction is also called between vfork and exec. */
+static void a_vfork_child_does_not_attach(void **state) {
+    int status = -1;
+    (void)state;
+    gf_fake_start(NULL);
+    pid_t pid = run_in_borrowed_memory(start_up);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_string_equal(gf_fake_calls(), "");
+}
+
 static int use_borrowed_memory(void *argument) {
     (void)argument;
     gf_engine_startup();
@@ -217,15 +239,13 @@ static int use_borrowed_memory(void *argument) {
 }
 
 static void a_vfork_child_touches_nothing(void **state) {
-    static char stack[256 * 1024] __attribute__((aligned(16)));
     int status = -1;
     (void)state;
     gf_fake_start(NULL);
     gf_engine_startup();
     gf_fake_calls();
     struct gcfreeze_status before = gf_fake_status();
-    pid_t pid =
-        clone(use_borrowed_memory, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    pid_t pid = run_in_borrowed_memory(use_borrowed_memory);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_string_equal(gf_fake_calls(), "real");
@@ -387,6 +407,7 @@ int main(void) {
         cmocka_unit_test(a_program_that_is_chosen_by_name_is_treated),
         cmocka_unit_test(a_fork_before_loading_is_just_a_fork),
         cmocka_unit_test(spawns_are_counted),
+        cmocka_unit_test(a_vfork_child_does_not_attach),
         cmocka_unit_test(a_vfork_child_touches_nothing),
         cmocka_unit_test(a_child_whose_fork_passed_us_by_starts_from_zero),
         cmocka_unit_test(a_child_of_a_half_done_fork_is_free_to_fork),

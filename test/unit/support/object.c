@@ -57,7 +57,7 @@ static void add_symbol(struct gf_object_file *object, const struct gf_object_sym
         .st_name = (ElfW(Word))object->strings_size,
         .st_info = (unsigned char)(STB_GLOBAL << 4 | symbol->type),
         .st_shndx = symbol->undefined ? SHN_UNDEF : 1,
-        .st_value = symbol->undefined ? 0 : symbol->offset,
+        .st_value = symbol->offset,
     };
     add_string(object, symbol->name);
 }
