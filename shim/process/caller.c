@@ -1,6 +1,9 @@
 #include "process/caller.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/loader.h"
 
@@ -21,6 +24,7 @@ static struct {
     int (*step)(unw_cursor_t *);
     int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
     int (*is_signal_frame)(unw_cursor_t *);
+    int (*access_mem)(unw_addr_space_t, unw_word_t, unw_word_t *, int, void *); /* libunwind's */
 } unwind;
 
 const char *gf_caller_name(enum gf_caller caller) {
@@ -62,6 +66,26 @@ bool gf_trace_add(struct gf_trace *trace, const struct gf_landmarks *landmarks, 
     return trace->caller != GF_CALLER_UNKNOWN;
 }
 
+/* Is there memory to read a word from? The kernel copies the set before it looks at the first
+ * argument, which is none: EFAULT if it cannot, else EINVAL, and nothing happens. */
+static bool readable(unw_word_t address) {
+    return syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(unw_word_t)) == -1 &&
+           errno == EINVAL;
+}
+
+/* In the place of libunwind's own, which asks the same question with a pipe that it opened when it
+ * was initialized. A daemon closes such a pipe and gives its numbers to sockets; libunwind would
+ * then take a byte out of one, put a byte into the other, close both, or wait for ever. */
+static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write,
+                      void *argument) {
+    if (write)
+        return unwind.access_mem(space, address, value, write, argument);
+    if (!readable(address))
+        return -UNW_EINVAL;
+    *value = *(const unw_word_t *)address;
+    return 0;
+}
+
 bool gf_caller_open(void) {
     static bool tried; /* a library that is not there will not come, and looking for it costs */
     if (tried)
@@ -72,22 +96,27 @@ bool gf_caller_open(void) {
         return false;
 
     int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
+    unw_accessors_t *(*get_accessors)(unw_addr_space_t);
     unw_addr_space_t *local = dlsym(library, NAME_OF(UNW_OBJ(local_addr_space)));
     /* POSIX lets dlsym's object pointer hold a function; ISO C has no cast for it */
     *(void **)&set_caching_policy = dlsym(library, NAME_OF(UNW_OBJ(set_caching_policy)));
+    *(void **)&get_accessors = dlsym(library, NAME_OF(unw_get_accessors));
     *(void **)&unwind.getcontext = dlsym(library, NAME_OF(UNW_ARCH_OBJ(getcontext)));
     *(void **)&unwind.init_local = dlsym(library, NAME_OF(UNW_OBJ(init_local)));
     *(void **)&unwind.step = dlsym(library, NAME_OF(UNW_OBJ(step)));
     *(void **)&unwind.get_proc_info = dlsym(library, NAME_OF(UNW_OBJ(get_proc_info)));
     *(void **)&unwind.is_signal_frame = dlsym(library, NAME_OF(UNW_OBJ(is_signal_frame)));
-    if (!local || !set_caching_policy || !unwind.getcontext || !unwind.init_local || !unwind.step ||
-        !unwind.get_proc_info || !unwind.is_signal_frame)
+    if (!local || !set_caching_policy || !get_accessors || !unwind.getcontext ||
+        !unwind.init_local || !unwind.step || !unwind.get_proc_info || !unwind.is_signal_frame)
         return false;
 
     /* The cache has a lock: a thread that walks while another one forks would leave it taken in the
      * child for ever. A fork every now and then needs no cache. */
     if (set_caching_policy(*local, UNW_CACHE_NONE) != 0)
         return false;
+    unw_accessors_t *accessors = get_accessors(*local);
+    unwind.access_mem = accessors->access_mem;
+    accessors->access_mem = access_mem;
     unwind.ready = true;
 
     struct gf_trace warm_up;
@@ -109,8 +138,7 @@ void gf_caller_walk(const struct gf_landmarks *landmarks, struct gf_trace *ret) 
     if (unwind.getcontext(&context) != 0 || unwind.init_local(&cursor, &context) != 0)
         return;
     for (int depth = 0; depth < MAX_FRAMES; depth++) {
-        /* Without tables, libunwind would follow frame pointers and test addresses with a pipe of
-         * its own; the host could find descriptors it does not know. */
+        /* Without tables, libunwind would follow frame pointers: guesses. */
         if (unwind.get_proc_info(&cursor, &procedure) != 0)
             return;
         if (gf_trace_add(ret, landmarks, procedure.start_ip, unwind.is_signal_frame(&cursor) > 0))

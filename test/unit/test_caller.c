@@ -1,8 +1,11 @@
 #include "support/child.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "process/caller.h"
 
@@ -240,6 +243,40 @@ static void before_opening_nothing_is_walked(void **state) {
     assert_true(gf_caller_open());
 }
 
+/* libunwind opens a pipe when it is initialized. A daemon may close it with all others, and use its
+ * numbers for files of its own. */
+static void descriptors_of_the_host_are_never_touched(void **state) {
+    enum { DESCRIPTORS = 64 };
+    bool before[DESCRIPTORS];
+    struct walk walk = {.inner = descend};
+    FILE *file = tmpfile();
+    struct stat status;
+    (void)state;
+    assert_non_null(file);
+    for (int fd = 0; fd < DESCRIPTORS; fd++)
+        before[fd] = fcntl(fd, F_GETFD) != -1;
+    assert_true(gf_caller_open());
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags == -1 || before[fd])
+            continue;
+        assert_true(flags & FD_CLOEXEC);
+        assert_int_equal(dup2(fileno(file), fd), fd);
+    }
+    outer_mark(&walk);
+    handled = &walk;
+    signal(SIGUSR1, walk_in_handler);
+    interrupted(&walk);
+    assert_int_equal(fstat(fileno(file), &status), 0);
+    assert_int_equal(status.st_size, 0);
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct stat other;
+        bool was = before[fd] || (fstat(fd, &other) == 0 && other.st_ino == status.st_ino);
+        assert_int_equal(fcntl(fd, F_GETFD) != -1, was);
+    }
+    fclose(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_innermost_landmark_decides),
@@ -254,6 +291,7 @@ int main(void) {
         cmocka_unit_test(a_signal_handler_hides_what_it_interrupted),
         cmocka_unit_test(a_handler_on_a_stack_of_its_own_is_recognized),
         cmocka_unit_test(before_opening_nothing_is_walked),
+        cmocka_unit_test(descriptors_of_the_host_are_never_touched),
     };
     return gf_test_each_in_child(tests, sizeof tests / sizeof *tests);
 }
