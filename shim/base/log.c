@@ -83,6 +83,8 @@ static const char *why(int error) {
         return "a part of it is no directory";
     case EROFS:
         return "read-only file system";
+    case ELOOP:
+        return "it is a symbolic link";
     case ENOSPC:
         return "no space left";
     case EMFILE:
@@ -131,9 +133,10 @@ void gf_log_line(enum gf_log_level level, const char *line) {
     } else if (!expand_path(path, sizeof path)) {
         give_up(target.path, ENAMETOOLONG);
     } else {
-        /* O_NONBLOCK: opening a FIFO without a reader must fail and not hang the server */
-        int fd =
-            open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+        /* O_NOFOLLOW: a link planted in a shared directory must not lead a server of root's
+         * elsewhere. O_NONBLOCK: opening a FIFO without a reader must fail and not hang it. */
+        const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+        int fd = open(path, flags | O_NONBLOCK, 0600);
         if (fd < 0) {
             give_up(path, errno);
         } else {

@@ -56,10 +56,14 @@ struct gf_decision gf_policy_decide(const struct gf_config *config, const struct
     struct gf_decision decision = {.reason = facts->obstacle};
     if (decision.reason == GCFREEZE_REASON_NONE)
         decision.reason = caller_obstacle(facts->caller);
-    if (decision.reason != GCFREEZE_REASON_NONE)
+    if (decision.reason != GCFREEZE_REASON_NONE) {
+        /* what an extension's child will do is unknown; if it goes on as Python, it collects */
+        decision.restore = decision.reason == GCFREEZE_REASON_EXTENSION;
         return decision;
+    }
 
     decision.worker = true;
+    decision.restore = true;
     decision.reason = by_schedule(config, facts, &decision.freeze);
     if (decision.freeze && facts->moment == GF_MOMENT_HOOK) {
         decision.collect = config->collect == GF_COLLECT_ALWAYS ||

@@ -18,7 +18,8 @@ struct gf_facts {
 
 struct gf_decision {
     enum gcfreeze_reason reason;
-    bool worker; /* the child goes on as Python: it gets the application's collector settings */
+    bool worker;  /* counts as one: the child goes on as Python */
+    bool restore; /* the child gets the application's collector settings */
     bool freeze;
     bool collect; /* before the freeze */
 };

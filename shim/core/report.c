@@ -1,19 +1,13 @@
 #include "core/report.h"
 
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 /* Room for the longest event, so that its JSON is never cut: the bytes of script and version may
  * all be escaped, in six characters each. */
 enum { LINE_SIZE = 1536, SCHEMA_VERSION = 1 };
-
-static int64_t now_ms(void) {
-    struct timespec now = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 static void add_prefix(struct gf_text *line, pid_t pid) {
     gf_text_add(line, "gcfreeze[");
@@ -120,7 +114,7 @@ void gf_report_event(const struct gf_config *config, enum gf_log_level level,
         return;
     char buffer[LINE_SIZE];
     struct gf_event stamped = *event;
-    stamped.unix_ms = now_ms();
+    stamped.unix_ms = gf_clock_unix_ms();
     gf_report_format(&stamped, (enum gf_log_format)config->log_format, buffer, sizeof buffer);
     gf_log_line(level, buffer);
 }
@@ -138,7 +132,7 @@ void gf_report_message(const struct gf_config *config, enum gf_log_level level,
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer);
     if (config->log_format == GF_LOG_JSON) {
-        add_json_head(&line, now_ms(), getpid());
+        add_json_head(&line, gf_clock_unix_ms(), getpid());
         add_json_string(&line, "event", "message");
         add_json_string(&line, "level", level_name(level));
         add_json_string(&line, "message", sentence);

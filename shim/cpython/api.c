@@ -26,24 +26,20 @@ static const struct {
 
 bool gf_api_find(struct gf_api *ret, const char **ret_missing) {
     static uint64_t searched; /* loads at the last search that found nothing; 0: none */
-    struct gf_elf elf;
-    struct gf_api api;
+    struct gf_elf elf = {0};
     uint64_t loads = 0;
-    *ret_missing = NULL;
     if (searched != 0 && gf_elf_loads() == searched)
         return false;
     if (!gf_elf_find(landmarks, sizeof landmarks / sizeof *landmarks, &elf, &loads)) {
         searched = loads;
         return false;
     }
+    *ret_missing = NULL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         void *address = gf_elf_symbol(&elf, rows[i].name);
-        if (!address && rows[i].required) {
+        if (!address && rows[i].required)
             *ret_missing = rows[i].name;
-            return false;
-        }
-        memcpy((char *)&api + rows[i].offset, &address, sizeof address);
+        memcpy((char *)ret + rows[i].offset, &address, sizeof address);
     }
-    *ret = api;
     return true;
 }

@@ -27,10 +27,10 @@ struct gf_api {
 #undef API
 };
 
-/* Looks for an object that exports the required symbols and fills *ret from that object alone.
- * Returns false if there is none. `*ret_missing` gets the name of a required symbol that is missing
- * in an object that otherwise looks like an interpreter, or NULL. Takes the dynamic linker's lock.
- * Not finding is remembered until another object is loaded. */
+/* Looks for an object that is an interpreter and fills *ret from that object alone. Returns false
+ * if there is none; that is remembered until another object is loaded. `*ret_missing` gets the name
+ * of a required symbol that the object lacks, or NULL: then the table may not be used, but for
+ * Py_GetVersion. Takes the dynamic linker's lock. */
 bool gf_api_find(struct gf_api *ret, const char **ret_missing);
 
 #endif

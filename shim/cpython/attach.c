@@ -53,61 +53,55 @@ static gf_object *loaded_module(const char *name) {
     return module;
 }
 
-/* `import gc` for the fork window, where no bytecode may run: what the import system does for a
- * builtin module, by hand. All callees are C (Python/import.c, _imp_create_builtin and
- * _imp_exec_builtin). The module stays out of sys.modules. */
+/* NULLs are allowed. */
+static void release(gf_object *const *references, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (references[i])
+            gf_python.api.Py_DecRef(references[i]);
+    }
+}
+
+/* `import gc` without the import system, whose bytecode must not run in the fork window: what it
+ * does for a builtin module, by hand. All callees are C (Python/import.c, _imp_create_builtin and
+ * _imp_exec_builtin). From 3.10 on the module stays out of sys.modules, so that an application
+ * finds there what it would find without us. */
 static gf_object *create_builtin_gc(void) {
     const struct gf_api *api = &gf_python.api;
-    gf_object *module = NULL;
     gf_object *imp = loaded_module("_imp");
     gf_object *create = imp ? gf_attribute(imp, "create_builtin") : NULL;
     gf_object *exec = imp ? gf_attribute(imp, "exec_builtin") : NULL;
-    gf_object *implementation = api->PySys_GetObject("implementation"); /* borrowed */
     /* any object with a `name` serves as the spec; this is types.SimpleNamespace */
-    gf_object *namespace_type = implementation ? api->PyObject_Type(implementation) : NULL;
-    gf_object *none = api->Py_BuildValue("()");
+    gf_object *implementation = api->PySys_GetObject("implementation"); /* borrowed */
+    gf_object *type = implementation ? api->PyObject_Type(implementation) : NULL;
+    gf_object *nothing = api->Py_BuildValue("()");
     gf_object *keywords = api->Py_BuildValue("{s:s}", "name", "gc");
-    if (create && exec && namespace_type && none && keywords) {
-        gf_object *spec = api->PyObject_Call(namespace_type, none, keywords);
-        gf_object *arguments = spec ? api->Py_BuildValue("(N)", spec) : NULL;
-        module = arguments ? api->PyObject_CallObject(create, arguments) : NULL;
-        gf_object *exec_arguments = module ? api->Py_BuildValue("(O)", module) : NULL;
-        gf_object *done = exec_arguments ? api->PyObject_CallObject(exec, exec_arguments) : NULL;
-        if (module && !done) {
-            api->Py_DecRef(module);
-            module = NULL;
-        }
-        gf_object *const used[] = {arguments, exec_arguments, done};
-        for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
-            if (used[i])
-                api->Py_DecRef(used[i]);
-        }
+    gf_object *spec = NULL, *create_arguments = NULL, *module = NULL, *exec_arguments = NULL;
+    gf_object *executed = NULL;
+    if (create && exec && type && nothing && keywords)
+        spec = api->PyObject_Call(type, nothing, keywords);
+    if (spec)
+        create_arguments = api->Py_BuildValue("(O)", spec);
+    if (create_arguments)
+        module = api->PyObject_CallObject(create, create_arguments);
+    if (module)
+        exec_arguments = api->Py_BuildValue("(O)", module);
+    if (exec_arguments)
+        executed = api->PyObject_CallObject(exec, exec_arguments);
+    if (!executed) {
+        release(&module, 1);
+        module = NULL;
+        api->PyErr_Clear();
     }
-    gf_object *const used[] = {imp, create, exec, namespace_type, none, keywords};
-    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
-        if (used[i])
-            api->Py_DecRef(used[i]);
-    }
-    api->PyErr_Clear();
+    gf_object *const used[] = {imp,  create,           exec,           type,    nothing, keywords,
+                               spec, create_arguments, exec_arguments, executed};
+    release(used, sizeof used / sizeof *used);
     return module;
 }
 
-static gf_object *get_module(const char *name, enum gf_moment moment) {
-    gf_object *module = NULL;
-    if (moment != GF_MOMENT_WINDOW) {
-        module = gf_python.api.PyImport_ImportModule(name);
-        if (!module)
-            gf_python.api.PyErr_Clear();
-    } else {
-        module = loaded_module(name);
-    }
-    return module;
-}
-
-static bool keep_gc(enum gf_moment moment) {
+static bool keep_gc(void) {
     struct gf_gc gc = {0};
-    gf_object *module = get_module("gc", moment);
-    if (!module && moment == GF_MOMENT_WINDOW)
+    gf_object *module = loaded_module("gc");
+    if (!module)
         module = create_builtin_gc();
     if (!module)
         return false;
@@ -170,16 +164,14 @@ static bool register_hook(gf_object *posix) {
     if (!done)
         api->PyErr_Clear();
     gf_object *const used[] = {hook, function, arguments, keywords, done};
-    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
-        if (used[i])
-            api->Py_DecRef(used[i]);
-    }
+    release(used, sizeof used / sizeof *used);
     return done != NULL;
 }
 
-static void keep_landmarks(enum gf_moment moment) {
+/* Without os.fork's procedure, no fork would be told from an extension's: false. */
+static bool keep_landmarks(void) {
     gf_python.landmarks.eval = (uintptr_t)gf_python.api._PyEval_EvalFrameDefault;
-    gf_object *posix = get_module("posix", moment);
+    gf_object *posix = loaded_module("posix"); /* importlib needs it: always there */
     if (posix) {
         gf_python.landmarks.os_fork = c_function(posix, "fork");
         gf_python.landmarks.os_forkpty = c_function(posix, "forkpty");
@@ -188,6 +180,10 @@ static void keep_landmarks(enum gf_moment moment) {
         gf_python.api.Py_DecRef(posix);
     }
     gf_attach_find_fork_exec();
+    return gf_python.landmarks.os_fork != 0;
+}
+
+static void keep_allocated_blocks(void) {
     gf_object *allocated = gf_python.api.PySys_GetObject("getallocatedblocks"); /* borrowed */
     if (allocated)
         gf_python.api.Py_IncRef(allocated);
@@ -201,11 +197,15 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
         gf_self_strip_preload(options->strip_preload);
     if (moment != GF_MOMENT_WINDOW)
         gf_caller_open();
-    if (!keep_gc(moment))
+    /* an attempt that failed half way is taken up where it ended */
+    if (!gf_python.gc.freeze && !keep_gc())
         return GCFREEZE_REASON_PYTHON_ERROR;
     before_fork = before;
     interpreter_gone = gone;
-    keep_landmarks(moment);
+    if (!keep_landmarks())
+        return GCFREEZE_REASON_PYTHON_ERROR;
+    if (!gf_python.get_allocated_blocks)
+        keep_allocated_blocks();
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
     if (options->brake != 0 && gf_collector_set_brake(options->brake) != 0)
         return GCFREEZE_REASON_PYTHON_ERROR;

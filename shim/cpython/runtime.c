@@ -24,34 +24,38 @@ static void keep_version(const char *text) {
         gf_text_add_char(&version, text[i]);
 }
 
-static void keep_remark(const char *what) {
+static void keep_remark(const char *what, const char *name) {
     struct gf_text remark;
     gf_text_init(&remark, remark_text, sizeof remark_text);
     gf_text_add(&remark, "CPython ");
     gf_text_add_plain(&remark, gf_python.version_text);
     gf_text_add_char(&remark, ' ');
     gf_text_add(&remark, what);
+    gf_text_add(&remark, name);
 }
 
-static enum gcfreeze_reason judge(void) {
+/* `missing`: a symbol that every supported version exports, or NULL. */
+static enum gcfreeze_reason judge(const char *missing) {
     const char *text = gf_python.api.Py_GetVersion();
     enum gf_support support = gf_version_judge(text, &gf_python.version);
     keep_version(text);
-    /* the text of a patched build may not tell */
-    if (support == GF_FREE_THREADED || gf_python.api._Py_DecRefShared) {
-        keep_remark("is a free-threaded build, which is left alone: forks go on without freezing");
-        return GCFREEZE_REASON_FREE_THREADED;
-    }
     if (support == GF_OLDER) {
-        keep_remark("is not supported (3.8 and later are): the library does nothing");
+        keep_remark("is left alone: 3.8 and later are supported", "");
         return GCFREEZE_REASON_UNSUPPORTED;
     }
-    if (!gf_version_complete(gf_python.version, &gf_python.api)) {
-        keep_remark("lacks a symbol of its version: the library does nothing");
+    /* the text of a patched build may not tell */
+    if (support == GF_FREE_THREADED || gf_python.api._Py_DecRefShared) {
+        keep_remark("is left alone: it is a free-threaded build", "");
+        return GCFREEZE_REASON_FREE_THREADED;
+    }
+    if (!missing)
+        missing = gf_version_missing(gf_python.version, &gf_python.api);
+    if (missing) {
+        keep_remark("is left alone: it does not export ", missing);
         return GCFREEZE_REASON_UNSUPPORTED;
     }
     if (support == GF_NEWER)
-        keep_remark("is newer than this library knows: freezing through the public API alone");
+        keep_remark("is newer than this library knows: frozen through the public API alone", "");
     return GCFREEZE_REASON_NONE;
 }
 
@@ -60,18 +64,9 @@ static enum gcfreeze_reason find(void) {
     const char *missing = NULL;
     if (gf_python.found)
         return judgement;
-    if (!gf_api_find(&gf_python.api, &missing)) {
-        if (!missing)
-            return GCFREEZE_REASON_NO_INTERPRETER;
-        struct gf_text remark;
-        gf_text_init(&remark, remark_text, sizeof remark_text);
-        gf_text_add(&remark, "the interpreter does not export ");
-        gf_text_add(&remark, missing);
-        gf_text_add(&remark, ": the library does nothing");
-        judgement = GCFREEZE_REASON_UNSUPPORTED;
-    } else {
-        judgement = judge();
-    }
+    if (!gf_api_find(&gf_python.api, &missing))
+        return GCFREEZE_REASON_NO_INTERPRETER;
+    judgement = judge(missing);
     gf_python.found = true;
     return judgement;
 }

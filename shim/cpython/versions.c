@@ -49,13 +49,19 @@ enum gf_support gf_version_judge(const char *text, const struct gf_version **ret
 }
 
 gf_thread *gf_version_current(const struct gf_version *version, const struct gf_api *api) {
-    gf_thread *(*get)(void) = version->current == GF_CURRENT_UNCHECKED_GET
-                                  ? api->_PyThreadState_UncheckedGet
-                                  : api->PyThreadState_GetUnchecked;
-    return get ? get() : NULL;
+    switch (version->current) {
+    case GF_CURRENT_UNCHECKED_GET:
+        return api->_PyThreadState_UncheckedGet();
+    case GF_CURRENT_GET_UNCHECKED:
+        return api->PyThreadState_GetUnchecked();
+    }
+    return NULL;
 }
 
-bool gf_version_complete(const struct gf_version *version, const struct gf_api *api) {
-    return version->current == GF_CURRENT_UNCHECKED_GET ? api->_PyThreadState_UncheckedGet != NULL
-                                                        : api->PyThreadState_GetUnchecked != NULL;
+const char *gf_version_missing(const struct gf_version *version, const struct gf_api *api) {
+    if (version->current == GF_CURRENT_UNCHECKED_GET && !api->_PyThreadState_UncheckedGet)
+        return "_PyThreadState_UncheckedGet";
+    if (version->current == GF_CURRENT_GET_UNCHECKED && !api->PyThreadState_GetUnchecked)
+        return "PyThreadState_GetUnchecked";
+    return NULL;
 }

@@ -21,10 +21,11 @@ enum gf_support { GF_SUPPORTED, GF_NEWER, GF_OLDER, GF_FREE_THREADED };
  * with (GF_NEWER: the newest); untouched for GF_OLDER. Text that is no version counts as older. */
 enum gf_support gf_version_judge(const char *text, const struct gf_version **ret);
 
-/* The attached thread state, by the row's symbol; NULL if none, or if the symbol is missing. */
+/* The attached thread state, by the row's symbol; NULL if none. Not to be called where
+ * gf_version_missing names a symbol. */
 gf_thread *gf_version_current(const struct gf_version *version, const struct gf_api *api);
 
-/* Does the interpreter export what the row needs? */
-bool gf_version_complete(const struct gf_version *version, const struct gf_api *api);
+/* The name of a symbol that the row needs and the interpreter does not export, or NULL. */
+const char *gf_version_missing(const struct gf_version *version, const struct gf_api *api);
 
 #endif

@@ -88,11 +88,81 @@ class Outcome:
 EVENT = re.compile(r'^gcfreeze\[\d+\]: (freeze|skip) (\S+) .*?caller="([^"]*)"', re.M)
 
 
-def run(command, env, check=True, **options):
+def run(command, env, check=True, timeout=300, **options):
     """Runs to the end; stderr holds the library's log unless GCFREEZE_LOG_FILE says otherwise."""
     done = subprocess.run(
-        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **options
+        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **options
     )
     if check:
         assert done.returncode == 0, "%s\n%s\n%s" % (command, done.stdout, done.stderr)
     return Outcome(done.returncode, done.stdout, done.stderr, EVENT.findall(done.stderr))
+
+
+# What a program of `compare` starts with. say() goes to the stdout of the program even where a
+# child has another one, in one write. state() says the collector's settings, which must be the
+# same with and without the library; the freeze count, which differs, is noted down elsewhere.
+PRELUDE = """
+import gc, os, sys
+OUT = os.dup(1)
+def say(*words):
+    os.write(OUT, (" ".join(map(str, words)) + "\\n").encode())
+def note(who):
+    with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
+        notes.write("%s %d\\n" % (who, gc.get_freeze_count()))
+def state(who):
+    say(who, gc.get_threshold(), gc.isenabled())
+    note(who)
+def put_off(who):
+    # in a process that has not forked yet, generation 0's threshold is the library's
+    say(who, gc.get_threshold()[1:], gc.isenabled())
+    note(who)
+def wait(pid):
+    say("exit status", os.waitpid(pid, 0)[1])
+HEAP = [[i] for i in range(20000)]
+"""
+
+
+@dataclass
+class Compared(Outcome):
+    frozen: dict = field(default_factory=dict)  # who called state(): objects frozen by the library
+
+
+def application_stderr(text):
+    """stderr without the library's lines and without what differs from run to run."""
+    lines = [line for line in text.splitlines() if not line.startswith("gcfreeze[")]
+    return [re.sub(r"pid=\d+", "pid=N", line) for line in lines]
+
+
+@pytest.fixture
+def compare(tmp_path):
+    """compare(python, program, *interpreter_options, **knobs): runs a program with the library and
+    with an inert one. What it prints and how it ends must be the same."""
+
+    def notes_of(path):
+        pairs = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        return {who: int(count) for who, count in pairs}
+
+    def run_once(name, command, knobs, options):
+        notes = tmp_path / (name + "-notes")
+        env = environment(TEST_NOTES=notes, **knobs)
+        outcome = run(command, env, check=False, **options)
+        return outcome, notes_of(notes)
+
+    def compare(
+        python, program, *interpreter_options, options=None, command=None, returncode=0, **knobs
+    ):
+        script = tmp_path / "app.py"
+        script.write_text(PRELUDE + program)
+        if command is None:
+            command = [python.path, *interpreter_options, str(script)]
+        plain, plain_notes = run_once("plain", command, {**knobs, "": 0}, options or {})
+        with_library, notes = run_once("library", command, knobs, options or {})
+        assert with_library.stdout == plain.stdout, with_library.stderr
+        assert application_stderr(with_library.stderr) == application_stderr(plain.stderr)
+        assert (with_library.returncode, plain.returncode) == (returncode, returncode), plain.stderr
+        assert notes.keys() == plain_notes.keys()
+        frozen = {who: notes[who] - plain_notes[who] for who in notes}
+        return Compared(**vars(with_library), frozen=frozen)
+
+    compare.script = tmp_path / "app.py"
+    return compare

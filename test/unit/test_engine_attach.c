@@ -112,14 +112,14 @@ static const struct {
     long brake;
     bool strips;
 } options[] = {
-    {{NULL}, 500001, false}, /* one more than the round number, which may be the application's */
+    {{NULL}, 1000001, false}, /* one more than the round number, which may be the application's */
     {{"GCFREEZE_DEFER=1", NULL}, 2, false},
     {{"GCFREEZE_DEFER=2000000000", NULL}, 2000000001, false},
     {{"GCFREEZE_STARTUP=disable", NULL}, INT_MAX, false},
     {{"GCFREEZE_STARTUP=keep", NULL}, 0, false},
     {{"GCFREEZE_WHEN=never", NULL}, 0, false},
     {{"GCFREEZE_WHEN=never", "GCFREEZE_STARTUP=disable", NULL}, 0, false},
-    {{"GCFREEZE_EXEC=strip", NULL}, 500001, true},
+    {{"GCFREEZE_EXEC=strip", NULL}, 1000001, true},
 };
 static size_t option;
 
@@ -387,9 +387,10 @@ static void unwinding_that_is_off_is_said(void **state) {
     char text[2048];
     (void)state;
     assert_child_succeeded(gf_test_child(attach_without_libunwind, text, text, sizeof text), text);
-    assert_int_equal(count_of(text, "unwinding is off, the calling Python module decides"), 1);
+    assert_int_equal(count_of(text, "unwinding is off, the calling Python module tells"), 1);
+    /* in the window of the first fork it is not opened yet: nothing is wrong */
     assert_child_succeeded(gf_test_child(attach_without_libunwind, NULL, text, sizeof text), text);
-    assert_int_equal(count_of(text, "unwinding is off until the next os.fork"), 1);
+    assert_null(strstr(text, "unwinding"));
 }
 
 int main(void) {

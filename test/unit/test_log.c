@@ -164,6 +164,17 @@ static void a_file_that_cannot_be_opened_ends_logging_with_one_line(void **state
     assert_gave_up(text, ": it is a directory (errno 21)");
 }
 
+static void a_link_is_not_followed(void **state) {
+    char text[4096], target[128];
+    char *path = in_folder("link");
+    (void)state;
+    snprintf(target, sizeof target, "%s/target", folder);
+    assert_int_equal(symlink(target, path), 0);
+    assert_child_succeeded(gf_test_child(log_two_lines, path, text, sizeof text), text);
+    assert_gave_up(text, ": it is a symbolic link (errno 40)");
+    assert_int_equal(access(target, F_OK), -1);
+}
+
 static void a_fifo_that_nobody_reads_does_not_hang(void **state) {
     char text[4096];
     char *path = in_folder("fifo");
@@ -341,6 +352,7 @@ int main(void) {
         WITH_FOLDER(a_file_is_appended_to_and_closed_again),
         WITH_FOLDER(the_pid_replaces_its_place_in_the_name),
         WITH_FOLDER(a_file_that_cannot_be_opened_ends_logging_with_one_line),
+        WITH_FOLDER(a_link_is_not_followed),
         WITH_FOLDER(a_fifo_that_nobody_reads_does_not_hang),
         cmocka_unit_test(the_longest_name_still_leaves_room_for_why),
         cmocka_unit_test(a_name_longer_than_any_path_gives_up),

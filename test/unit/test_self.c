@@ -217,6 +217,8 @@ static const struct {
 } preloads[] = {
     {"libgcfreeze.so", true, NULL},
     {"/usr/lib/libgcfreeze.so", true, NULL},
+    {"libgcfreeze.so.0", true, NULL},
+    {"a.so:/usr/lib/libgcfreeze.so.0.1.0", true, "a.so"},
     {":libgcfreeze.so: ", true, NULL},
     {"libgcfreeze.so:/x/libgcfreeze.so", true, NULL},
     {"a.so:/x/libgcfreeze.so", true, "a.so"},
@@ -233,7 +235,8 @@ static const struct {
     {":a.so", false, ":a.so"},
     {"", false, ""},
     {" ", false, " "},
-    {"libgcfreeze.so.0", false, "libgcfreeze.so.0"},
+    {"libgcfreeze.sox", false, "libgcfreeze.sox"},
+    {"libgcfreeze.so.0/x.so", false, "libgcfreeze.so.0/x.so"},
     {"xlibgcfreeze.so", false, "xlibgcfreeze.so"},
     {"/libgcfreeze.so/x.so", false, "/libgcfreeze.so/x.so"},
     {"/x/libgcfreeze.so/", false, "/x/libgcfreeze.so/"},

@@ -1,0 +1,140 @@
+#include "core/session.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+
+#include "core/report.h"
+#include "process/self.h"
+
+struct gf_session gf_session;
+
+void gf_session_tell(enum gf_log_level level, const char *sentence) {
+    gf_report_message(&gf_session.config, level, sentence);
+}
+
+static void tell_problem(const char *line) {
+    gf_session_tell(GF_LOG_WARN, line);
+}
+
+void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *host,
+                      void (*before_fork)(void)) {
+    struct gf_session *s = &gf_session;
+    s->runtime = runtime;
+    s->library = host->library;
+    s->before_fork = before_fork;
+    gf_config_read(&s->config, host->environment, host->secure);
+    gf_self_init(host->argc, host->argv);
+    gf_log_init((enum gf_log_level)s->config.log, s->config.log_file);
+
+    const struct gf_self *self = gf_self_names();
+    const char *const names[] = {self->program, self->script, self->module};
+    if (!s->config.enabled)
+        s->inert_because = GCFREEZE_REASON_DISABLED;
+    else if (!gf_config_admits(&s->config, names, sizeof names / sizeof *names))
+        s->inert_because = GCFREEZE_REASON_FILTERED;
+    else
+        s->phase = GF_PHASE_WAITING;
+}
+
+/* The threshold of a put-off collector. It is off by one from what GCFREEZE_DEFER says, so that an
+ * application that sets that round number itself is not taken for us. `disable` is a threshold that
+ * nobody reaches instead of gc.disable(): the flag stays the application's own. */
+static long brake_threshold(const struct gf_config *config) {
+    if (config->when.kind == GF_WHEN_NEVER)
+        return 0;
+    switch (config->startup) {
+    case GF_STARTUP_DEFER:
+        return config->defer + 1;
+    case GF_STARTUP_DISABLE:
+        return INT_MAX;
+    default:
+        return 0;
+    }
+}
+
+static void interpreter_gone(void) {
+    gf_session.deferred = false;
+    gf_session.freezes = 0; /* of an interpreter: another one starts with nothing frozen */
+    gf_session.phase = GF_PHASE_WAITING;
+}
+
+static enum gcfreeze_reason find(void) {
+    struct gf_session *s = &gf_session;
+    enum gcfreeze_reason reason = s->runtime->find();
+    const char *remark = s->runtime->remark();
+    if (remark && !s->told_remark) {
+        s->told_remark = true;
+        gf_session_tell(GF_LOG_WARN, remark);
+    }
+    return reason;
+}
+
+static enum gcfreeze_reason attach(enum gf_moment moment) {
+    struct gf_session *s = &gf_session;
+    /* later than startup the application is loaded: there is nothing to put off, and os has copied
+     * the environment */
+    bool early = moment == GF_MOMENT_STARTUP;
+    bool strip = early && s->config.exec == GF_EXEC_STRIP;
+    const struct gf_attach_options options = {
+        .brake = early ? brake_threshold(&s->config) : 0,
+        .strip_preload = strip ? s->library : NULL,
+    };
+    enum gcfreeze_reason reason =
+        s->runtime->attach(moment, &options, s->before_fork, interpreter_gone);
+    if (!s->told_config)
+        gf_config_tell(&s->config, tell_problem);
+    s->told_config = true;
+    if (reason != GCFREEZE_REASON_NONE)
+        return reason;
+    s->deferred = options.brake != 0;
+    if (early && !s->runtime->unwinding())
+        gf_session_tell(GF_LOG_INFO,
+                        "libunwind.so.8 cannot be opened: unwinding is off, the calling Python "
+                        "module tells what a fork is for");
+    return reason;
+}
+
+void gf_session_startup(void) {
+    struct gf_session *s = &gf_session;
+    int waiting = GF_PHASE_WAITING;
+    if (s->phase != GF_PHASE_WAITING || gf_self_kin() != GF_KIN_SAME)
+        return;
+    if (!atomic_compare_exchange_strong(&s->phase, &waiting, GF_PHASE_ATTACHING))
+        return;
+    int saved_errno = errno;
+    enum gcfreeze_reason reason = find();
+    if (reason == GCFREEZE_REASON_NONE)
+        reason = attach(GF_MOMENT_STARTUP);
+    s->phase = reason == GCFREEZE_REASON_NONE ? GF_PHASE_ATTACHED : GF_PHASE_WAITING;
+    errno = saved_errno;
+}
+
+enum gcfreeze_reason gf_session_enter(enum gf_moment moment, struct gf_entry *ret) {
+    struct gf_session *s = &gf_session;
+    int waiting = GF_PHASE_WAITING;
+    enum gcfreeze_reason reason = find();
+    if (reason == GCFREEZE_REASON_NONE)
+        reason = s->runtime->enter(moment, ret);
+    if (reason != GCFREEZE_REASON_NONE || s->phase == GF_PHASE_ATTACHED)
+        return reason;
+    if (atomic_compare_exchange_strong(&s->phase, &waiting, GF_PHASE_ATTACHING)) {
+        reason = attach(moment);
+        s->phase = reason == GCFREEZE_REASON_NONE ? GF_PHASE_ATTACHED : GF_PHASE_WAITING;
+    } else {
+        reason = GCFREEZE_REASON_CONCURRENT; /* another thread is attaching */
+    }
+    if (reason != GCFREEZE_REASON_NONE)
+        s->runtime->leave(ret);
+    return reason;
+}
+
+void gf_session_child(bool restored) {
+    struct gf_session *s = &gf_session;
+    if (s->phase == GF_PHASE_ATTACHING)
+        s->phase = GF_PHASE_WAITING; /* the thread that was at it is not here */
+    s->worker_forks = 0;
+    s->freezes = 0;
+    if (restored)
+        s->deferred = false;
+}

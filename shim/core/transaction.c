@@ -1,0 +1,73 @@
+#include "core/transaction.h"
+
+#include "base/clock.h"
+
+/* Suspended, because up to 3.11 any allocation may start a collection; and a collection of our own
+ * comes before that, because it runs code of the application, which may change the flag. */
+static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
+    const struct gf_runtime *runtime = gf_session.runtime;
+    bool enabled = false;
+    int64_t start = gf_clock_us();
+    if (t->decision.collect && runtime->collect() != 0)
+        return false;
+    int64_t collected = gf_clock_us();
+    if (runtime->suspend(&enabled) != 0)
+        return false;
+    bool done = runtime->freeze(moment) == 0;
+    t->event.collect_us = t->decision.collect ? collected - start : 0;
+    t->event.freeze_us = gf_clock_us() - collected;
+    return runtime->resume(enabled) == 0 && done;
+}
+
+static void act(struct gf_transaction *t, enum gf_moment moment) {
+    struct gf_session *s = &gf_session;
+    if (t->decision.freeze) {
+        t->event.frozen = freeze(t, moment);
+        if (t->event.frozen)
+            s->freezes++;
+        else
+            t->decision.reason = GCFREEZE_REASON_PYTHON_ERROR;
+    }
+    if (!s->deferred)
+        return;
+    bool lifted = s->runtime->lift() == 0;
+    if (!lifted && !t->event.frozen)
+        t->decision.reason = GCFREEZE_REASON_PYTHON_ERROR;
+    /* not only at the freeze itself: a lift that failed there is made up for by a later fork */
+    bool for_good = lifted && s->freezes > 0 && s->config.parent == GF_PARENT_RESTORE;
+    t->put_back = !for_good;
+    s->deferred = !for_good;
+}
+
+void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
+    struct gf_session *s = &gf_session;
+    *t = (struct gf_transaction){0};
+    struct gf_facts facts = {
+        .obstacle = gf_session_enter(moment, &t->entry),
+        .moment = moment,
+        .worker_forks = s->worker_forks,
+        .freezes = s->freezes,
+        .new_objects = -1,
+    };
+    facts.caller = t->entry.caller;
+    if (facts.obstacle == GCFREEZE_REASON_NONE)
+        facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
+    t->decision = gf_policy_decide(&s->config, &facts);
+    t->event.tracked = facts.new_objects;
+    if (t->decision.restore)
+        act(t, moment);
+    if (facts.obstacle == GCFREEZE_REASON_NONE)
+        s->runtime->leave(&t->entry);
+    t->event.reason = t->decision.reason;
+    t->event.caller = t->entry.caller;
+}
+
+void gf_transaction_put_back(struct gf_transaction *t) {
+    const struct gf_runtime *runtime = gf_session.runtime;
+    if (!t->put_back)
+        return;
+    t->put_back = false;
+    runtime->reenter(&t->entry);
+    runtime->put_off();
+    runtime->leave(&t->entry);
+}
