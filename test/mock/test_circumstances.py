@@ -143,6 +143,8 @@ def test_daemon_whose_own_fork_nobody_saw(moment, flavour):
     assert outcome.events() == [("freeze", "first-worker-fork"), ("skip", "nothing-new")]
     assert outcome.states() == ((DEFAULT, 1, 1),) * 3
     assert (outcome.status()["seen"], outcome.status()["attached"]) == ("2", "1")
+    attached = [line for line in outcome.before("window") if line.startswith("PyCFunction_NewEx")]
+    assert attached, "at its start, and not as late as its first fork"
 
 
 # ---- without libunwind, the Python code that is running decides
