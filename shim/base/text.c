@@ -51,7 +51,7 @@ static void add_hex(struct gf_text *text, const char *prefix, unsigned char byte
 void gf_text_add_plain(struct gf_text *text, const char *string) {
     for (; *string; string++) {
         unsigned char c = (unsigned char)*string;
-        if (c >= ' ' && c < 127 && c != '\\')
+        if (c >= ' ' && c < 127 && c != '\\' && c != '"')
             gf_text_add_char(text, (char)c);
         else
             add_hex(text, "\\x", c);

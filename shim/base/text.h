@@ -26,7 +26,8 @@ void gf_text_add_long(struct gf_text *text, long value);
 /* Decimal, padded with zeros on the left to `width` digits. */
 void gf_text_add_padded(struct gf_text *text, unsigned long value, int width);
 
-/* For people: bytes outside printable ASCII and backslashes become \xNN. */
+/* For people, between quotes or not: bytes outside printable ASCII, quotes and backslashes become
+ * \xNN. */
 void gf_text_add_plain(struct gf_text *text, const char *string);
 
 /* A JSON string with its quotes. Valid UTF-8 stays as it is, a byte that is none becomes U+FFFD. */

@@ -135,7 +135,7 @@ static void keep_problem(const struct gf_knob *knob, const char *name, size_t na
     problems[problem_count++].knob = knob;
 }
 
-static void read_variable(struct gf_config *config, const char *variable) {
+static void read_variable(struct gf_config *config, const char *variable, bool *seen) {
     size_t length = strcspn(variable, "=");
     if (variable[length] == '\0')
         return;
@@ -143,9 +143,11 @@ static void read_variable(struct gf_config *config, const char *variable) {
     for (size_t i = 0; i < gf_knob_count; i++) {
         if (strlen(gf_knobs[i].name) != length || memcmp(gf_knobs[i].name, variable, length) != 0)
             continue;
-        /* An empty value is how shells and unit files say "not set". */
-        if (*value != '\0' && !parse(&gf_knobs[i], value, config))
+        /* An empty value is how shells and unit files say "not set". The first of several is the
+         * one that getenv would see. */
+        if (!seen[i] && *value != '\0' && !parse(&gf_knobs[i], value, config))
             keep_problem(&gf_knobs[i], variable, length, value);
+        seen[i] = true;
         return;
     }
     /* GCFREEZE_TEST_...: for the project's own test command, not for the library */
@@ -155,6 +157,7 @@ static void read_variable(struct gf_config *config, const char *variable) {
 
 void gf_config_read(struct gf_config *ret, char *const *environment, bool secure) {
     static const char prefix[] = "GCFREEZE";
+    bool seen[sizeof gf_knobs / sizeof *gf_knobs] = {false};
     *ret = (struct gf_config){0};
     problem_count = 0;
     for (size_t i = 0; i < gf_knob_count; i++)
@@ -164,7 +167,7 @@ void gf_config_read(struct gf_config *ret, char *const *environment, bool secure
     for (; *environment; environment++) {
         if (strncmp(*environment, prefix, sizeof prefix - 1) == 0 &&
             ((*environment)[sizeof prefix - 1] == '=' || (*environment)[sizeof prefix - 1] == '_'))
-            read_variable(ret, *environment);
+            read_variable(ret, *environment, seen);
     }
 }
 

@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { LINE_SIZE = 1024, SCHEMA_VERSION = 1 };
+/* Room for the longest event, so that its JSON is never cut: the bytes of script and version may
+ * all be escaped, in six characters each. */
+enum { LINE_SIZE = 1536, SCHEMA_VERSION = 1 };
 
 static void add_prefix(struct gf_text *line, pid_t pid) {
     gf_text_add(line, "gcfreeze[");

@@ -30,9 +30,11 @@ static void act(struct gf_transaction *t, enum gf_moment moment) {
     }
     if (!s->deferred)
         return;
-    bool for_good = t->event.frozen && s->config.parent == GF_PARENT_RESTORE;
-    if (s->runtime->lift() != 0 && !t->event.frozen)
+    bool lifted = s->runtime->lift() == 0;
+    if (!lifted && !t->event.frozen)
         t->decision.reason = GCFREEZE_REASON_PYTHON_ERROR;
+    /* not only at the freeze itself: a lift that failed there is made up for by a later fork */
+    bool for_good = lifted && s->freezes > 0 && s->config.parent == GF_PARENT_RESTORE;
     t->put_back = !for_good;
     s->deferred = !for_good;
 }

@@ -169,7 +169,8 @@ static bool register_hook(gf_object *posix) {
     return done != NULL;
 }
 
-static void keep_landmarks(void) {
+/* Without os.fork's procedure, no fork would be told from an extension's: false. */
+static bool keep_landmarks(void) {
     gf_python.landmarks.eval = (uintptr_t)gf_python.api._PyEval_EvalFrameDefault;
     gf_object *posix = loaded_module("posix"); /* importlib needs it: always there */
     if (posix) {
@@ -180,6 +181,10 @@ static void keep_landmarks(void) {
         gf_python.api.Py_DecRef(posix);
     }
     gf_attach_find_fork_exec();
+    return gf_python.landmarks.os_fork != 0;
+}
+
+static void keep_allocated_blocks(void) {
     gf_object *allocated = gf_python.api.PySys_GetObject("getallocatedblocks"); /* borrowed */
     if (allocated)
         gf_python.api.Py_IncRef(allocated);
@@ -211,11 +216,15 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
         strip_preload(options->strip_preload);
     if (moment != GF_MOMENT_WINDOW)
         gf_caller_open();
-    if (!keep_gc())
+    /* an attempt that failed half way is taken up where it ended */
+    if (!gf_python.gc.freeze && !keep_gc())
         return GCFREEZE_REASON_PYTHON_ERROR;
     before_fork = before;
     interpreter_gone = gone;
-    keep_landmarks();
+    if (!keep_landmarks())
+        return GCFREEZE_REASON_PYTHON_ERROR;
+    if (!gf_python.get_allocated_blocks)
+        keep_allocated_blocks();
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
     if (options->brake != 0 && gf_collector_set_brake(options->brake) != 0)
         return GCFREEZE_REASON_PYTHON_ERROR;

@@ -33,8 +33,12 @@ int gf_collector_suspend(bool *ret_enabled) {
     return 0;
 }
 
+/* A collector that is left off harms the application for good, so one failed call does not do it.
+ */
 int gf_collector_resume(bool enabled) {
-    return enabled ? gf_call(gf_python.gc.enable) : 0;
+    if (!enabled || gf_call(gf_python.gc.enable) == 0)
+        return 0;
+    return gf_call(gf_python.gc.enable);
 }
 
 static int get_threshold(long *ret) {

@@ -114,6 +114,12 @@ void gf_self_child(void) {
         *mark = 1;
 }
 
+/* "libx.so", "libx.so.0" or "libx.so.0.1.0" for "libx.so" */
+static bool is_version_of(const char *file, const char *name) {
+    size_t length = strlen(name);
+    return strncmp(file, name, length) == 0 && (file[length] == '\0' || file[length] == '.');
+}
+
 bool gf_self_strip_preload(const char *name) {
     char *value = getenv("LD_PRELOAD");
     if (!value)
@@ -127,7 +133,7 @@ bool gf_self_strip_preload(const char *name) {
         char *next = entry + length;
         char kept = *next;
         *next = '\0';
-        bool ours = strcmp(last_part(entry), name) == 0;
+        bool ours = is_version_of(last_part(entry), name);
         *next = kept;
         found = found || ours;
         if (!ours && length > 0) {

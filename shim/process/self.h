@@ -41,8 +41,9 @@ pid_t gf_self_pid(void);
 /* Makes the running process the one that gf_self_kin answers GF_KIN_SAME for. */
 void gf_self_child(void);
 
-/* Takes the entry of LD_PRELOAD whose file name is `name` out of the environment, so that executed
- * programs do not inherit it. Changes the variable in place. Returns whether there was one. */
+/* Takes the entries of LD_PRELOAD whose file name is `name`, or `name` and a version, out of the
+ * environment, so that executed programs do not inherit it. Changes the variable in place. Returns
+ * whether there was one. */
 bool gf_self_strip_preload(const char *name);
 
 #endif

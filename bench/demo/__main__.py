@@ -1,0 +1,162 @@
+"""The same server and the same requests twice, without and with the library: what is shared?"""
+
+import argparse
+import random
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import gunicorn
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.demo import client, server
+from bench.demo.stock import ITEMS, WORDS
+from bench.support import memory
+
+ROUNDS = 500  # requests to each worker
+
+
+@dataclass
+class Moment:
+    """Bytes, at one moment."""
+
+    workers: list  # private memory
+    tree: int  # PSS of the parent and its workers
+
+    @property
+    def mean(self):
+        return sum(self.workers) / len(self.workers)
+
+
+def requests():
+    """The same paths each time."""
+    chance = random.Random(2)
+    for _ in range(ROUNDS // 2):
+        yield "/item/%d" % chance.randrange(ITEMS)
+        yield "/search/%s" % chance.choice(WORDS)
+
+
+def look(running, workers):
+    if running.workers() != workers:
+        raise server.Failed("a worker was replaced meanwhile:\n%s" % running.log.read_text())
+    return Moment([memory.private(pid) for pid in workers], memory.pss([running.master, *workers]))
+
+
+def exercise(running, say):
+    """The three moments of one server."""
+    start = time.monotonic()
+    workers = running.wait_for_workers()
+    client.round_of(running.port, "/who")
+    say("%d workers are up after %.1f s; sending each %d requests" % (
+        len(workers), time.monotonic() - start, ROUNDS))  # fmt: skip
+    moments = [look(running, workers)]
+    for path in requests():
+        client.round_of(running.port, path)
+    moments.append(look(running, workers))
+    say("running a garbage collection in each worker")
+    client.round_of(running.port, "/collect")
+    moments.append(look(running, workers))
+    return moments
+
+
+def measure(library, directory, say, name):
+    log = Path(directory, name + ".log")
+    freezes = Path(directory, name + ".freezes")
+    extra = {"GCFREEZE_LOG": "info", "GCFREEZE_LOG_FILE": str(freezes)} if library else {}
+    with server.running(library, log, **extra) as running:
+        moments = exercise(running, say)
+    return moments, freezes.read_text().splitlines() if freezes.exists() else []
+
+
+def megabytes(value):
+    return "%.1f MB" % (value / memory.MB)
+
+
+def saving(before, after):
+    return "%s (%.0f %%)" % (megabytes(before - after), 100 * (before - after) / before)
+
+
+def table(without, with_library):
+    result = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    result.add_column("", no_wrap=True)
+    for heading in ("at start", "after %d requests" % ROUNDS, "after a collection"):
+        result.add_column(heading, justify="right", no_wrap=True)
+    for name, moments in (("without", without), ("with libgcfreeze", with_library)):
+        result.add_row("[bold]%s[/bold]" % name)
+        for number in range(server.WORKERS):
+            result.add_row(
+                "  worker %d, private" % (number + 1),
+                *(megabytes(moment.workers[number]) for moment in moments),
+            )
+        result.add_row("  whole tree, PSS", *(megabytes(m.tree) for m in moments), end_section=True)
+    pairs = list(zip(without, with_library))
+    result.add_row("[bold]saved[/bold]")
+    result.add_row("  per worker, private", *(saving(a.mean, b.mean) for a, b in pairs), style="green")
+    result.add_row("  whole tree, PSS", *(saving(a.tree, b.tree) for a, b in pairs), style="green")
+    return result
+
+
+NOTES = """\
+private: pages that only this worker has (Private_Clean + Private_Dirty). PSS: a page that n processes \
+map counts as 1/n in each; the sum over the parent and its workers is what the server really takes.
+The requests went to each worker. The collection was asked for; a worker runs its own sooner or later.
+The limit: reference counts still copy the pages that requests touch. That is the second column.
+"""
+
+BY_HAND = """\
+By hand: script/demo --keep leaves a server running; then grep Private /proc/<pid>/smaps_rollup"""
+
+
+def keep(library, directory, console):
+    """The server with the library, for a look by hand."""
+    with server.running(library, Path(directory, "kept.log")) as running:
+        workers = running.wait_for_workers()
+        console.print("The server runs at http://127.0.0.1:%d/ until Ctrl-C; its workers: %s" % (
+            running.port, " ".join(map(str, workers))))  # fmt: skip
+        console.print("By hand: grep Private /proc/%d/smaps_rollup" % workers[0])
+        while True:
+            signal.pause()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="then leave a server running, until Ctrl-C")
+    parser.add_argument("--library", type=Path, required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+
+    def say(text):
+        console.print("demo: " + text, style="dim", markup=False, soft_wrap=True)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix="gcfreeze-demo-") as directory:
+        say("Python %s, gunicorn %s --preload, %d sync workers, without the library" % (
+            sys.version.split()[0], gunicorn.__version__, server.WORKERS))  # fmt: skip
+        without, _ = measure(None, directory, say, "without")
+        say("the same with LD_PRELOAD=%s" % options.library)
+        with_library, freezes = measure(options.library, directory, say, "with")
+        console.print()
+        console.print(table(without, with_library))
+        console.print(NOTES, markup=False)
+        console.print("What the library said (GCFREEZE_LOG=info):")
+        for line in freezes:
+            console.print("  " + line, markup=False, soft_wrap=True)
+        console.print()
+        if options.keep:
+            keep(options.library, directory, console)
+        console.print(BY_HAND, markup=False)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\ndemo: stopped; nothing is left running")
+    except server.Failed as failure:
+        sys.exit("demo: %s" % failure)

@@ -1,0 +1,56 @@
+"""Requests that every worker gets the same number of.
+
+A sync worker serves one connection at a time. So each round opens as many connections as there are
+workers, and asks on each for "100 Continue" before it sends the body that the application waits for:
+once all have been answered, every worker holds exactly one.
+"""
+
+import contextlib
+import socket
+
+from bench.demo.server import WORKERS, Failed
+
+SECONDS = 30
+
+
+def ask(port, path):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    connection.sendall(
+        b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n" % path.encode()
+    )
+    return connection
+
+
+def answer(stream):
+    """(status, headers in lower case) of one HTTP answer; the body stays unread."""
+    status = stream.readline().split()
+    headers = {}
+    for line in iter(stream.readline, b"\r\n"):
+        if not line:
+            raise Failed("a worker closed the connection without an answer")
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    return int(status[1]), headers
+
+
+def round_of(port, path):
+    """One request for each worker; their pids."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(ask(port, path)) for _ in range(WORKERS)]
+        streams = [stack.enter_context(connection.makefile("rb")) for connection in connections]
+        for stream in streams:
+            if answer(stream)[0] != 100:
+                raise Failed("a worker did not answer %s with 100 Continue" % path)
+        for connection in connections:
+            connection.sendall(b"\n")
+        pids = set()
+        for stream in streams:
+            status, headers = answer(stream)
+            if status != 200:
+                raise Failed("%s was answered with status %d" % (path, status))
+            stream.read(int(headers["content-length"]))
+            pids.add(int(headers["x-worker"]))
+    if len(pids) != WORKERS:
+        raise Failed("%d requests reached only the workers %s" % (WORKERS, sorted(pids)))
+    return pids

@@ -1,0 +1,53 @@
+"""A process without Python, from spawn to exit."""
+
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from bench.support import pairs
+from bench.support.figure import Figure
+from bench.support.setup import environment, one_cpu
+
+BOUND = 100  # us
+
+
+def spawn(command, env):
+    """Microseconds from spawn to exit."""
+    start = time.perf_counter_ns()
+    pid = os.posix_spawnp(command[0], command, env)
+    _, status = os.waitpid(pid, 0)
+    elapsed = time.perf_counter_ns() - start
+    if status != 0:
+        raise RuntimeError("%s ended with wait status %d" % (command, status))
+    return elapsed / 1000
+
+
+def build_empty(directory):
+    """What any preloaded library costs: the dynamic linker's work for an object without contents."""
+    path = Path(directory, "empty.so")
+    subprocess.run(["cc", "-shared", "-o", str(path), "-x", "c", "/dev/null"], check=True)
+    return str(path)
+
+
+def measure(setup):
+    with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
+        sides = [environment(), environment(setup.library), environment(build_empty(directory))]
+        with one_cpu():
+            rows = pairs.in_turn(
+                setup.count(3000, 500), *(lambda env=env: spawn(["true"], env) for env in sides)
+            )
+    added = pairs.differences(rows)
+    return [
+        Figure(
+            what="time added to a process without Python",
+            subject="true",
+            unit="us",
+            sides=dict(zip(["without", "with", "with an empty library"], map(median, zip(*rows)))),
+            value=median(added),
+            interval=pairs.interval([added]),
+            bound=BOUND,
+        )
+    ]

@@ -1,0 +1,50 @@
+"""A heap of about 150 MB, a forked child, and a full collection in the child on command.
+
+usage: heap.py plain | hand
+
+`hand` does what the documentation of gc.freeze() recommends. Out comes the child's pid, then a line
+when it has started and a line when it has collected; it goes on with each line that comes in.
+"""
+
+import gc
+import json
+import os
+import sys
+
+by_hand = sys.argv[1] == "hand"
+if by_hand:
+    gc.disable()
+
+
+class Item:
+    def __init__(self, number):
+        self.number = number
+        self.price = number % 9973
+        self.stock = {"shop": number % 7, "store": number % 31}
+
+
+DOCUMENT = json.dumps(
+    {
+        "title": "a document",
+        "words": ["red lamp", "blue chair", "green table"],
+        "size": {"width": 90, "height": 70, "depth": 50},
+        "offers": [{"seller": "seller %d" % number, "price": number} for number in range(4)],
+    }
+)
+items = [Item(number) for number in range(200000)]
+documents = [json.loads(DOCUMENT) for _ in range(30000)]
+
+if by_hand:
+    gc.freeze()
+pid = os.fork()
+if pid == 0:
+    if by_hand:
+        gc.enable()
+    os.write(1, b"%d\n" % os.getpid())
+    os.read(0, 1)
+    gc.collect()
+    os.write(1, b"collected\n")
+    os.read(0, 1)
+    os._exit(0)
+_, status = os.waitpid(pid, 0)
+sys.exit(status != 0)

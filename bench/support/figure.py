@@ -1,0 +1,53 @@
+"""A measured figure next to its bound."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Optional
+
+from rich import box
+from rich.table import Table
+
+
+@dataclass
+class Figure:
+    what: str  # "added to os.fork"
+    subject: str  # "CPython 3.13.0"
+    unit: str
+    sides: dict  # what was compared: {"without": 1.0, "with": 2.0}
+    value: float
+    bound: float
+    interval: Optional[tuple] = None  # 95 % of the value's, where it is a median of differences
+    digits: int = 1
+    # "no measurable cost": what counts is whether the interval reaches down to the bound
+    measurable: bool = field(default=False)
+
+    @property
+    def within(self):
+        return (self.interval[0] if self.measurable else self.value) <= self.bound
+
+    def machine(self):
+        return {**asdict(self), "within": self.within}
+
+    def number(self, value):
+        return "%.*f" % (self.digits, value)
+
+    def cells(self, columns):
+        value = "%s %s" % (self.number(self.value), self.unit)
+        if self.interval:
+            value += " [%s, %s]" % tuple(self.number(end) for end in self.interval)
+        bound = "none" if self.measurable else "%g %s" % (self.bound, self.unit)
+        sides = [self.number(self.sides[name]) if name in self.sides else "" for name in columns]
+        return [self.subject, *sides, value, bound, "within" if self.within else "beyond"]
+
+
+def tables(figures):
+    """One for each `what`."""
+    for what in dict.fromkeys(figure.what for figure in figures):
+        rows = [figure for figure in figures if figure.what == what]
+        columns = list(rows[0].sides)
+        table = Table(title=what, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("")
+        for name in [*columns, "figure", "bound", ""]:
+            table.add_column(name, justify="right", no_wrap=True)
+        for figure in rows:
+            table.add_row(*figure.cells(columns), style=None if figure.within else "red")
+        yield table

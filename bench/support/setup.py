@@ -1,0 +1,58 @@
+"""What is measured where: interpreters, the library, environments."""
+
+import contextlib
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ROOT / "bench" / "programs"
+
+
+@dataclass(frozen=True)
+class Python:
+    version: str
+    path: str
+
+    def __str__(self):
+        return "%s%s" % (self.version, " (distribution)" if self.path.startswith("/usr/bin/") else "")
+
+
+@dataclass(frozen=True)
+class Setup:
+    library: str
+    quick: bool
+    pythons: list
+
+    def count(self, full, quick):
+        return quick if self.quick else full
+
+
+def find_pythons(quick):
+    lines = subprocess.run(
+        [str(ROOT / "script" / "pythons")], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.splitlines()
+    found = [Python(*line.split(" ", 1)) for line in lines]
+    return [found[0], found[-1]] if quick and len(found) > 2 else found
+
+
+def environment(library=None):
+    """The same for all sides, except for the library."""
+    result = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
+    result["PYTHONHASHSEED"] = "0"
+    if library:
+        result["LD_PRELOAD"] = library
+    return result
+
+
+@contextlib.contextmanager
+def one_cpu():
+    """Us and what we start on one processor: a child that ends elsewhere while its parent goes on would
+    fight with it for the same pages, and moving about costs more than what is measured."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

@@ -1,0 +1,129 @@
+"""Forks from places where the interpreter cannot be worked with, and why each was left alone."""
+
+import pytest
+from conftest import DEFAULT, PUT_OFF, TREATED, run
+
+LEFT_ALONE = "worked errno=77 threshold=%d enabled=1 frozen=0" % PUT_OFF
+
+
+def assert_left_alone(outcome, reason):
+    assert "gc.freeze" not in outcome.calls()
+    assert outcome.find("after fork") == [LEFT_ALONE]
+    assert outcome.find("child after fork") == [LEFT_ALONE]
+    assert outcome.events() == [("skip", reason)]
+    assert outcome.status()["last"] == reason
+    assert outcome.skipped() == {reason: "1"}
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_signal_handler(flavour):
+    outcome = run("load", "init", "signal:fork", "status", flavour=flavour)
+    assert_left_alone(outcome, "signal-handler")
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_thread_that_the_interpreter_does_not_know(flavour):
+    outcome = run("load", "init", "thread:fork", "status", flavour=flavour)
+    assert_left_alone(outcome, "no-thread-state")
+    assert "PyGILState_Ensure" not in outcome.calls()
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_extension_that_forks_by_itself(flavour):
+    assert_left_alone(run("load", "init", "eval:fork", "status", flavour=flavour), "extension")
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_two_interpreters(flavour):
+    outcome = run("load", "init", "interpreters=2", "fork", "status", flavour=flavour)
+    assert_left_alone(outcome, "sub-interpreters")
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_two_interpreters_in_os_fork(flavour):
+    outcome = run("load", "init", "interpreters=2", "os.fork", "status", flavour=flavour)
+    assert outcome.find("after os.fork") == [LEFT_ALONE]
+    assert outcome.events() == [("skip", "sub-interpreters")]
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_finalization(flavour):
+    outcome = run("load", "init", "finalize-begin", "fork", "status", flavour=flavour)
+    assert_left_alone(outcome, "finalizing")
+
+
+def test_finalization_in_os_fork():
+    outcome = run("load", "init", "finalize-begin", "os.fork", "status")
+    assert outcome.find("after os.fork") == [LEFT_ALONE]
+    assert outcome.events() == [("skip", "finalizing")]
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_before_initialization(flavour):
+    outcome = run("load", "fork", "init", "os.fork", "status", flavour=flavour)
+    assert outcome.events() == [("skip", "not-initialized"), ("freeze", "first-worker-fork")]
+
+
+def test_before_there_is_an_interpreter():
+    outcome = run("fork", "status", "load", "init", "os.fork", "status")
+    assert outcome.find("skipped") == ["no-interpreter=1"] * 2
+    # a process without Python is left in peace, and so the first line is the freeze
+    assert outcome.events() == [("freeze", "first-worker-fork")]
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_another_thread_that_holds_the_gil_is_waited_for(flavour):
+    outcome = run("load", "init", "detach", "busy:fork", "attach", flavour=flavour)
+    assert outcome.events() == [("freeze", "first-worker-fork")]
+    assert outcome.calls().count("PyGILState_Ensure") == 1
+
+
+def test_waiting_for_the_gil_from_inside_python_is_waiting_for_ever():
+    """C code that gave its thread state away: up to 3.11 that can be told."""
+    outcome = run("load", "init", "detach", "held:eval:fork", "status", "attach", flavour="3.8")
+    assert_left_alone(outcome, "gil-taken")
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+def test_two_threads_at_once(flavour):
+    outcome = run("load", "init", "together", "status", flavour=flavour)
+    assert sorted(outcome.events()) == [("freeze", "first-worker-fork"), ("skip", "concurrent")]
+    assert outcome.skipped() == {"concurrent": "1"}
+    # both children got what the first fork had prepared
+    states = {line.split(" ", 3)[3] for line in outcome.find("child after")}
+    assert states == {"threshold=%d enabled=1 frozen=1" % DEFAULT}
+
+
+@pytest.mark.parametrize(
+    "flavour, reason, message",
+    [
+        ("3.7", "unsupported", "CPython 3.7.17 is not supported"),
+        ("free-threaded by its text", "free-threaded", "3.13.0 is a free-threaded build"),
+        ("free-threaded by its exports", "free-threaded", "3.14.0 is a free-threaded build"),
+    ],
+)
+def test_interpreter_that_is_left_alone(flavour, reason, message):
+    outcome = run("load", "init", "os.fork", "thread:fork", "status", flavour=flavour)
+    untouched = "worked errno=77 threshold=%d enabled=1 frozen=0" % DEFAULT
+    assert set(outcome.calls()) <= {
+        "Py_GetVersion", "window", "real", "after", "child", "status", "skipped",
+    }
+    assert outcome.find("after os.fork") == [untouched]
+    assert outcome.events() == [("skip", reason)] * 2
+    assert len(outcome.messages()) == 1 and message in outcome.messages()[0]
+    assert outcome.skipped() == {reason: "2"}
+    assert outcome.status()["attached"] == "0"
+
+
+def test_unknown_newer_version_is_frozen_and_says_so():
+    outcome = run("load", "init", "os.fork", "os.fork", flavour="3.99")
+    assert len(outcome.messages()) == 1
+    assert "CPython 3.99.0 is newer than this library knows" in outcome.messages()[0]
+
+
+@pytest.mark.parametrize("knobs, reason", [({"ONLY": "uwsgi"}, "filtered"), ({"SKIP": "mock_*"}, "filtered")])
+def test_filtered_programs_are_not_touched(knobs, reason):
+    outcome = run("load", "init", "os.fork", "status", knobs=knobs)
+    assert set(outcome.calls()) == {"window", "real", "after", "child", "status", "skipped"}
+    assert outcome.skipped() == {reason: "1"}
+    assert outcome.stderr == ""
