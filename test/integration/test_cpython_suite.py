@@ -25,19 +25,12 @@ MODULES = [
 ]
 LONG_MODULES = ["test_multiprocessing_fork", "test_multiprocessing_forkserver"]
 
-# These look at the descriptors of an interpreter.
-OPENS_A_PIPE = pytest.mark.xfail(strict=True, reason="libunwind opens a pipe when it is initialized")
-COUNT_DESCRIPTORS = ["test_posix", "test_subprocess"]
-
 # test_gc waits for automatic collections, which are what is put off.
 KNOBS = {"test_gc": {"STARTUP": "keep"}}
 
 
 def modules():
-    names = MODULES + (LONG_MODULES if os.environ.get("GCFREEZE_TEST_SUITE") == "all" else [])
-    return [
-        pytest.param(name, marks=[OPENS_A_PIPE] if name in COUNT_DESCRIPTORS else []) for name in names
-    ]
+    return MODULES + (LONG_MODULES if os.environ.get("GCFREEZE_TEST_SUITE") == "all" else [])
 
 
 def newest_with_tests():

@@ -106,27 +106,52 @@ def test_a_program_from_standard_input(python, compare):
     assert outcome.events == [FREEZE]
 
 
-OPENS_A_PIPE = pytest.mark.xfail(strict=True, reason="libunwind opens a pipe when it is initialized")
+OPENS_A_PIPE = pytest.mark.xfail(
+    strict=True, reason="libunwind tests addresses with a pipe, also during a walk (src/x86_64/Ginit.c)"
+)
+
+
+def test_no_descriptor_is_opened_at_start(python, compare):
+    compare(python, 'say(sorted(os.listdir("/proc/self/fd"), key=int))\n')
 
 
 @OPENS_A_PIPE
-def test_no_descriptor_is_left_open(python, compare):
-    program = FORK + 'say(sorted(os.listdir("/proc/self/fd"), key=int))\n'
-    outcome = compare(python, program)
-    assert outcome.events == [FREEZE]
+def test_no_descriptor_is_opened_by_a_fork(python, compare):
+    compare(python, FORK + 'say(sorted(os.listdir("/proc/self/fd"), key=int))\n')
 
 
 @OPENS_A_PIPE
-def test_a_closed_standard_input_stays_closed(python, compare):
-    program = """
-try:
-    say(os.fstat(0))
-except OSError as error:
-    say(error)
-"""
+def test_the_applications_descriptors_are_its_own(python, compare):
+    # as daemons do: all descriptors are closed, and their numbers come back with other files
     compare(
-        python, program, command=["/bin/sh", "-c", 'exec "$@" <&-', "sh", python.path, compare.script]
+        python,
+        """
+import socket, threading, warnings
+warnings.simplefilter("ignore")
+def fork():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    wait(pid)
+fork()
+os.closerange(OUT + 1, 1000)
+ends = socket.socketpair()
+for end in ends:
+    end.setblocking(False)
+    end.send(b"hello")
+for _ in range(3):  # on other stacks each time
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+say([end.recv(100) for end in ends])
+""",
     )
+
+
+def test_a_closed_standard_input_stays_closed(python):
+    command = ["/bin/sh", "-c", 'exec "$@" <&-', "sh", python.path, "-c", "import os; os.fstat(0)"]
+    outcome = run(command, environment(), check=False)
+    assert "Bad file descriptor" in outcome.stderr
 
 
 PRELOADED = """
