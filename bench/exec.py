@@ -26,9 +26,10 @@ def spawn(command, env):
 
 
 def build_empty(directory):
-    """What any preloaded library costs: the dynamic linker's work for an object without contents."""
+    """What preloading anything costs: the dynamic linker's work for an empty object."""
     path = Path(directory, "empty.so")
-    subprocess.run(["cc", "-shared", "-o", str(path), "-x", "c", "/dev/null"], check=True)
+    command = ["cc", "-shared", "-o", str(path), "-x", "c", "/dev/null"]
+    subprocess.run(command, check=True)
     return str(path)
 
 

@@ -47,11 +47,11 @@ class Forker:
 
 
 def measure_one(setup, python, objects, couples):
-    """Several couples of processes: where memory lies differs from one to the next, and so does fork's time."""
+    """Several couples of processes: memory lies elsewhere in each, and that makes a difference."""
     groups, rows = [], []
     for _ in range(couples):
-        with Forker(python, None, objects) as without, Forker(python, setup.library, objects) as with_library:
-            couple = pairs.in_turn(setup.count(40, 25), without.fork, with_library.fork)
+        with Forker(python, None, objects) as a, Forker(python, setup.library, objects) as b:
+            couple = pairs.in_turn(setup.count(40, 25), a.fork, b.fork)
         groups.append(pairs.differences(couple))
         rows += couple
     return Figure(

@@ -52,8 +52,8 @@ def exercise(running, say):
     start = time.monotonic()
     workers = running.wait_for_workers()
     client.round_of(running.port, "/who")
-    say("%d workers are up after %.1f s; sending each %d requests" % (
-        len(workers), time.monotonic() - start, ROUNDS))  # fmt: skip
+    elapsed = time.monotonic() - start
+    say("the workers are up after %.1f s; sending each %d requests" % (elapsed, ROUNDS))
     moments = [look(running, workers)]
     for path in requests():
         client.round_of(running.port, path)
@@ -96,15 +96,18 @@ def table(without, with_library):
         result.add_row("  whole tree, PSS", *(megabytes(m.tree) for m in moments), end_section=True)
     pairs = list(zip(without, with_library))
     result.add_row("[bold]saved[/bold]")
-    result.add_row("  per worker, private", *(saving(a.mean, b.mean) for a, b in pairs), style="green")
-    result.add_row("  whole tree, PSS", *(saving(a.tree, b.tree) for a, b in pairs), style="green")
+    workers = (saving(a.mean, b.mean) for a, b in pairs)
+    trees = (saving(a.tree, b.tree) for a, b in pairs)
+    result.add_row("  per worker, private", *workers, style="green")
+    result.add_row("  whole tree, PSS", *trees, style="green")
     return result
 
 
 NOTES = """\
-private: pages that only this worker has (Private_Clean + Private_Dirty). PSS: a page that n processes \
-map counts as 1/n in each; the sum over the parent and its workers is what the server really takes.
-The requests went to each worker. The collection was asked for; a worker runs its own sooner or later.
+private: pages that only this worker has (Private_Clean + Private_Dirty). PSS: a page that n \
+processes map counts as 1/n in each; the sum over the parent and its workers is what the server \
+really takes.
+The requests went to each worker. The collection was asked for; a worker runs its own in time.
 The limit: reference counts still copy the pages that requests touch. That is the second column.
 """
 
@@ -112,12 +115,32 @@ BY_HAND = """\
 By hand: script/demo --keep leaves a server running; then grep Private /proc/<pid>/smaps_rollup"""
 
 
+def compare(library, directory, console):
+    def say(text):
+        console.print("demo: " + text, style="dim", markup=False, soft_wrap=True)
+
+    versions = sys.version.split()[0], gunicorn.__version__
+    say("Python %s, gunicorn %s --preload, sync workers, without the library" % versions)
+    without, _ = measure(None, directory, say, "without")
+    say("the same with LD_PRELOAD=%s" % library)
+    with_library, freezes = measure(library, directory, say, "with")
+    if not any(" freeze " in line for line in freezes):
+        raise server.Failed("the library froze nothing:\n" + "\n".join(freezes))
+    console.print()
+    console.print(table(without, with_library))
+    console.print(NOTES, markup=False)
+    console.print("What the library said (GCFREEZE_LOG=info):")
+    for line in freezes:
+        console.print("  " + line, markup=False, soft_wrap=True)
+    console.print()
+
+
 def keep(library, directory, console):
     """The server with the library, for a look by hand."""
     with server.running(library, Path(directory, "kept.log")) as running:
         workers = running.wait_for_workers()
-        console.print("The server runs at http://127.0.0.1:%d/ until Ctrl-C; its workers: %s" % (
-            running.port, " ".join(map(str, workers))))  # fmt: skip
+        console.print("A server runs at http://127.0.0.1:%d/ until Ctrl-C." % running.port)
+        console.print("Its workers: %s" % " ".join(map(str, workers)))
         console.print("By hand: grep Private /proc/%d/smaps_rollup" % workers[0])
         while True:
             signal.pause()
@@ -125,32 +148,18 @@ def keep(library, directory, console):
 
 def main():
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="then leave a server running, until Ctrl-C")
+    parser.add_argument("--keep", action="store_true", help="then leave a server running")
     parser.add_argument("--library", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-
-    def say(text):
-        console.print("demo: " + text, style="dim", markup=False, soft_wrap=True)
-
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     with tempfile.TemporaryDirectory(prefix="gcfreeze-demo-") as directory:
-        say("Python %s, gunicorn %s --preload, %d sync workers, without the library" % (
-            sys.version.split()[0], gunicorn.__version__, server.WORKERS))  # fmt: skip
-        without, _ = measure(None, directory, say, "without")
-        say("the same with LD_PRELOAD=%s" % options.library)
-        with_library, freezes = measure(options.library, directory, say, "with")
-        console.print()
-        console.print(table(without, with_library))
-        console.print(NOTES, markup=False)
-        console.print("What the library said (GCFREEZE_LOG=info):")
-        for line in freezes:
-            console.print("  " + line, markup=False, soft_wrap=True)
-        console.print()
+        compare(options.library, directory, console)
         if options.keep:
             keep(options.library, directory, console)
-        console.print(BY_HAND, markup=False)
+        else:
+            console.print(BY_HAND, markup=False)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def make_catalogue():
                 "words": chance.sample(WORDS, 3),
                 "size": {"width": number % 90, "height": number % 70, "depth": number % 50},
                 "offers": [
-                    {"seller": "seller %d" % chance.randrange(500), "price": chance.randrange(10_000)}
-                    for _ in range(4)
+                    {"seller": "seller %d" % chance.randrange(500), "price": price}
+                    for price in chance.sample(range(10_000), 4)
                 ],
             }
         )

@@ -1,8 +1,8 @@
 """Requests that every worker gets the same number of.
 
-A sync worker serves one connection at a time. So each round opens as many connections as there are
-workers, and asks on each for "100 Continue" before it sends the body that the application waits for:
-once all have been answered, every worker holds exactly one.
+A sync worker serves one connection at a time. So each round opens as many connections as there
+are workers, and asks on each for "100 Continue" before it sends the body that the application waits
+for: once all have been answered, every worker holds exactly one.
 """
 
 import contextlib

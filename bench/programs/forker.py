@@ -1,4 +1,9 @@
-"""Holds 500,000 tracked objects and forks on command. One line in: one fork; its nanoseconds out."""
+"""Holds as many tracked objects as it is told and forks on command.
+
+usage: forker.py OBJECTS
+
+One line in: one fork. Out comes how many nanoseconds it took.
+"""
 
 import os
 import sys

@@ -1,6 +1,6 @@
 """A measured figure next to its bound."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Optional
 
 from rich import box
@@ -14,15 +14,13 @@ class Figure:
     unit: str
     sides: dict  # what was compared: {"without": 1.0, "with": 2.0}
     value: float
-    bound: float
+    bound: Optional[float]  # None: no measurable cost, so the interval must reach down to 0
     interval: Optional[tuple] = None  # 95 % of the value's, where it is a median of differences
     digits: int = 1
-    # "no measurable cost": what counts is whether the interval reaches down to the bound
-    measurable: bool = field(default=False)
 
     @property
     def within(self):
-        return (self.interval[0] if self.measurable else self.value) <= self.bound
+        return self.interval[0] <= 0 if self.bound is None else self.value <= self.bound
 
     def machine(self):
         return {**asdict(self), "within": self.within}
@@ -34,20 +32,21 @@ class Figure:
         value = "%s %s" % (self.number(self.value), self.unit)
         if self.interval:
             value += " [%s, %s]" % tuple(self.number(end) for end in self.interval)
-        bound = "none" if self.measurable else "%g %s" % (self.bound, self.unit)
+        bound = "none" if self.bound is None else "%g %s" % (self.bound, self.unit)
         sides = [self.number(self.sides[name]) if name in self.sides else "" for name in columns]
         return [self.subject, *sides, value, bound, "within" if self.within else "beyond"]
 
 
-def tables(figures):
-    """One for each `what`."""
+def show(console, figures):
+    """A table for each `what`."""
     for what in dict.fromkeys(figure.what for figure in figures):
         rows = [figure for figure in figures if figure.what == what]
         columns = list(rows[0].sides)
-        table = Table(title=what, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("", no_wrap=True)
         for name in [*columns, "figure", "bound", ""]:
             table.add_column(name, justify="right", no_wrap=True)
         for figure in rows:
             table.add_row(*figure.cells(columns), style=None if figure.within else "red")
-        yield table
+        console.print(what, style="bold")
+        console.print(table)

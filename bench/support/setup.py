@@ -16,7 +16,7 @@ class Python:
     path: str
 
     def __str__(self):
-        return "%s%s" % (self.version, " (distribution)" if self.path.startswith("/usr/bin/") else "")
+        return self.version + (" (distribution)" if self.path.startswith("/usr/bin/") else "")
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,28 @@ def environment(library=None):
     return result
 
 
+VERSION = """
+import ctypes
+version = ctypes.CDLL(None).gcfreeze_version
+version.restype = ctypes.c_char_p
+print(version().decode())
+"""
+
+
+def library_version(library, python):
+    """Asked in a process that preloads it: a library that is not loaded measures well."""
+    command = [python.path, "-c", VERSION]
+    output = subprocess.run(command, env=environment(library), check=True, stdout=subprocess.PIPE)
+    return output.stdout.decode().strip()
+
+
 @contextlib.contextmanager
 def one_cpu():
-    """Us and what we start on one processor: a child that ends elsewhere while its parent goes on would
-    fight with it for the same pages, and moving about costs more than what is measured."""
+    """Us and what we start on one processor.
+
+    A child that ends elsewhere while its parent goes on fights with it for the same pages, and
+    moving about costs more than what is measured.
+    """
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     try:

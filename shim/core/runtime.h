@@ -69,10 +69,12 @@ struct gf_runtime {
      * looked at twice. -1 if unknown. */
     long (*count_new)(enum gf_moment moment, long min_new);
 
-    /* Inside. Moves all tracked objects to the permanent generation; -1 on error. */
+    /* Inside, after count_new. Moves all tracked objects to the permanent generation; -1 on error.
+     */
     int (*freeze)(enum gf_moment moment);
 
-    /* Inside, at GF_MOMENT_HOOK only: a full collection, which runs Python code; -1 on error. */
+    /* Inside, after count_new, at GF_MOMENT_HOOK only: a full collection, which runs Python code;
+     * -1 on error. */
     int (*collect)(void);
 
     /* "3.13.0", or empty as long as nothing was found. */

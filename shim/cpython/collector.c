@@ -92,7 +92,8 @@ static long get_blocks(enum gf_moment moment) {
 
 /* Generation 0's counter is the net number of container objects since its last collection. Each
  * collection before that came when the counter had passed the threshold, and freed what `collected`
- * says. Before the threshold changes, what it stood for is carried over. */
+ * says. Each fork that is prepared carries over what was counted up to then, so a threshold that
+ * changes there is only applied to later collections. */
 static int carry_over(long threshold) {
     long collections = 0, collected = 0;
     if (get_totals(&collections, &collected) != 0)
@@ -133,7 +134,7 @@ static int replace_threshold(long from, long to) {
         return -1;
     int result = get_threshold(&current);
     if (result == 0 && current == from)
-        result = carry_over(from) != 0 ? -1 : set_threshold(to);
+        result = set_threshold(to);
     return gf_collector_resume(enabled) != 0 ? -1 : result;
 }
 
@@ -159,18 +160,16 @@ int gf_collector_put_off(void) {
 }
 
 int gf_collector_freeze(enum gf_moment moment) {
-    long collections = 0, collected = 0;
     if (gf_call(gf_python.gc.freeze) != 0)
         return -1;
-    if (get_totals(&collections, &collected) != 0)
-        return -1;
-    baseline.collections = collections;
-    baseline.collected = collected;
     baseline.carried = 0;
     baseline.blocks = get_blocks(moment);
     return 0;
 }
 
+/* What this collection did is not to be taken for what came since the last freeze. */
 int gf_collector_collect(void) {
-    return gf_call(gf_python.gc.collect);
+    return gf_call(gf_python.gc.collect) != 0
+               ? -1
+               : get_totals(&baseline.collections, &baseline.collected);
 }

@@ -23,11 +23,13 @@ int gf_collector_set_brake(long brake);
 int gf_collector_lift(void);
 int gf_collector_put_off(void);
 
-/* Moves everything tracked to the permanent generation, and starts counting new objects from 0.
- * Cost: 15 us at 600,000 objects; with the incremental collector of 3.14.0 - 3.14.4 up to 8 ms. */
+/* After gf_collector_count_new. Moves everything tracked to the permanent generation, and starts
+ * counting new objects from 0. Cost: 15 us at 600,000 objects; with the incremental collector
+ * of 3.14.0 - 3.14.4 up to 8 ms. */
 int gf_collector_freeze(enum gf_moment moment);
 
-/* A full collection: runs finalizers and callbacks. Before hook only. */
+/* After gf_collector_count_new, before gf_collector_freeze. A full collection: runs finalizers and
+ * callbacks. Before hook only. */
 int gf_collector_collect(void);
 
 /* Net new container objects since the last freeze, estimated from the collector's own counters: no

@@ -2,6 +2,7 @@
  * may be told to fail. */
 #include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <signal.h>
 #include <stdint.h>
@@ -65,6 +66,7 @@ static bool is_named(const char *variable, enum mock_function function) {
 bool mock_called(enum mock_function function) {
     calls[function]++;
     recorder_note("%s", names[function]);
+    errno = EIO; /* the interpreter does not care for it */
     if (!free_to_call[function] && !mock_thread_holds_gil())
         mock_die("called without the GIL");
     if (needs_no_error[function] && mock.error)

@@ -130,10 +130,28 @@ static void fork_exec(long unused) {
     python->evaluate(subprocess_builtin);
 }
 
-/* Something else runs the hooks and then does not fork. */
-static void hooks(long unused) {
+/* The hooks prepare for a fork that never comes. */
+static void abandoned_os_fork(long unused) {
     (void)unused;
-    python->evaluate(python->run_hooks);
+    python->state->abandon = true;
+    os_fork(0);
+    python->state->abandon = false;
+}
+
+/* daemon(3): libc forks inside of itself, and no interposed function sees it. */
+static void become_daemon(long unused) {
+    (void)unused;
+    if (daemon(1, 1) != 0)
+        fail("daemon");
+    recorder_move_home();
+}
+
+/* A C library that prepares to execute: all signals are blocked. */
+static void block_signals(long unused) {
+    sigset_t all;
+    (void)unused;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
 /* A child in our memory installs its signals, as programs do before they execute another. */
@@ -283,8 +301,10 @@ static const struct {
     {"fork_exec", fork_exec},
     {"fork", c_fork},
     {"forkpty", c_forkpty},
-    {"hooks", hooks},
+    {"abandoned-os.fork", abandoned_os_fork},
     {"vfork-sigaction", vfork_sigaction},
+    {"daemon", become_daemon},
+    {"block-signals", block_signals},
     {"spawn", spawn},
     {"together", together},
     {"fail-forks", fail_forks},

@@ -1,6 +1,7 @@
 /* The builtin modules that the library looks at: gc, posix, _posixsubprocess, _imp, sys. */
 #include <errno.h>
 #include <pty.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,7 +99,6 @@ static gf_object *forked(const char *what, pid_t pid) {
     recorder_note("after %s %s errno=%d %s", what, pid < 0 ? "failed" : "worked", error, state);
     if (pid == 0)
         _exit(0);
-    mock.window = false;
     int status = 0;
     if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
         mock_die("the child did not end well");
@@ -108,12 +108,15 @@ static gf_object *forked(const char *what, pid_t pid) {
 static void before_fork(void) {
     mock_run_hooks();
     recorder_note("window");
-    mock.window = true;
     errno = RECORDER_ERRNO_BEFORE;
 }
 
 static gf_object *posix_fork(gf_object *self, gf_object *arguments) {
     (void)self, (void)arguments;
+    if (mock.abandon) {
+        mock_run_hooks();
+        return none();
+    }
     before_fork();
     return forked("os.fork", fork());
 }
@@ -193,16 +196,6 @@ static gf_object *make_gc(void) {
     return make(methods, sizeof methods / sizeof *methods);
 }
 
-gf_object *mock_import(const char *name) {
-    gf_object *module = mock_find(mock.modules, name);
-    if (!module && strcmp(name, "gc") == 0)
-        mock_add(mock.modules, "gc", module = make_gc());
-    if (!module)
-        return mock_raise();
-    mock_keep(module);
-    return module;
-}
-
 void mock_make_modules(void) {
     static const struct gf_method posix_methods[] = {
         {"fork", posix_fork, 0, NULL},
@@ -220,11 +213,14 @@ void mock_make_modules(void) {
     mock.enabled = true;
     mock.none = mock_new(MOCK_NONE);
     mock.main = mock_new(MOCK_DICT);
-    mock_add(mock.main, "__name__", mock_text("__main__"));
+    const char *module = getenv("MOCK_MODULE");
+    mock_add(mock.main, "__name__", mock_text(module ? module : "__main__"));
     mock.sys = make(sys_methods, 1);
     mock_add(mock.sys, "implementation", mock_new(MOCK_DICT));
     mock.modules = mock_new(MOCK_DICT);
     mock_add(mock.modules, "posix", make(posix_methods, 3));
     mock_add(mock.modules, "_imp", make(imp_methods, 2));
+    if (getenv("MOCK_GC"))
+        mock_add(mock.modules, "gc", make_gc());
     mock_add(mock.modules, "_posixsubprocess", make(subprocess_methods, 1));
 }

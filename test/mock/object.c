@@ -19,10 +19,6 @@ _Noreturn void mock_die(const char *rule) {
 gf_object *mock_new(enum mock_kind kind) {
     if (used == sizeof objects / sizeof *objects)
         mock_die("out of objects");
-    /* Up to 3.11 the allocation of a container is what starts a collection (Modules/gcmodule.c). */
-    bool container = kind == MOCK_TUPLE || kind == MOCK_DICT;
-    if (container && mock.window && mock.enabled && mock.minor < 12)
-        recorder_note("collectable allocation");
     gf_object *object = &objects[used++];
     *object = (struct gf_object){.kind = kind, .references = 1};
     return object;

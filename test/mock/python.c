@@ -331,7 +331,6 @@ const struct mock_commands mock_commands = {
     .finalize_end = finalize_end,
     .evaluate = evaluate,
     .run_builtin = run_builtin,
-    .run_hooks = mock_run_hooks,
     .describe = mock_describe,
     .raise = mock_raise,
     .references = mock_references,

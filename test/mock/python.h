@@ -3,7 +3,8 @@
  *
  * Environment: MOCK_VERSION is Py_GetVersion's text. MOCK_OMIT names symbols, separated by commas,
  * that the object does not export. MOCK_FAIL=name:n makes the nth call of a function fail.
- * MOCK_SIGNAL=name:n raises SIGUSR1 inside of the nth call.
+ * MOCK_SIGNAL=name:n raises SIGUSR1 inside of the nth call. MOCK_MODULE is the __name__ of the
+ * module whose code the evaluator runs.
  */
 #ifndef MOCK_PYTHON_H
 #define MOCK_PYTHON_H
@@ -17,8 +18,8 @@ struct mock {
     int minor; /* of the version: 3.minor */
     bool initialized;
     int interpreters;
-    int frames;  /* of the evaluator on the stack of its thread */
-    bool window; /* os.fork is between its hooks and the real fork */
+    int frames;   /* of the evaluator on the stack of its thread */
+    bool abandon; /* os.fork returns after its hooks */
     gf_object *modules, *sys, *main, *none;
     gf_object *error; /* the pending exception, or NULL */
 
@@ -58,7 +59,6 @@ struct mock_commands {
     void (*finalize_end)(void);
     void (*evaluate)(void (*code)(void));
     void (*run_builtin)(const char *module, const char *function);
-    void (*run_hooks)(void);
     void (*describe)(char *buffer, size_t size);
     gf_object *(*raise)(void);
     long (*references)(void);

@@ -28,6 +28,10 @@ __attribute__((constructor)) static void open_record(void) {
     record->home = getpid();
 }
 
+void recorder_move_home(void) {
+    record->home = getpid();
+}
+
 void recorder_note(const char *format, ...) {
     int saved_errno = errno;
     int index = atomic_fetch_add(&record->count, 1);
@@ -96,4 +100,13 @@ forkpty(int *master, char *name, const struct termios *termios, const struct win
     int pid = real(master, name, termios, size);
     errno = RECORDER_ERRNO_AFTER;
     return pid;
+}
+
+/* A system without libunwind, if MOCK_UNWIND is "off". */
+__attribute__((visibility("default"))) void *dlopen(const char *file, int mode) {
+    void *(*real)(const char *, int);
+    const char *unwind = getenv("MOCK_UNWIND");
+    *(void **)&real = dlsym(RTLD_NEXT, "dlopen");
+    bool refuse = file && unwind && strcmp(unwind, "off") == 0 && strstr(file, "libunwind");
+    return refuse ? NULL : real(file, mode);
 }

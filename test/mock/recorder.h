@@ -1,5 +1,6 @@
-/* What happened, in order, in memory that children share; and the place of libc's fork, behind the
- * library's. Linked into the host, so it comes after preloaded libraries and before libc.
+/* What happened, in order, in memory that children share; and what stands in the place of libc's
+ * fork, forkpty and dlopen, behind the library. Linked into the host, so it comes after preloaded
+ * libraries and before libc.
  */
 #ifndef MOCK_RECORDER_H
 #define MOCK_RECORDER_H
@@ -10,6 +11,9 @@
 
 /* A line of the record; "child " is put in front in any process but the one that loaded us. */
 __attribute__((format(printf, 1, 2))) void recorder_note(const char *format, ...);
+
+/* From now on the calling process is the one whose lines get no prefix. */
+void recorder_move_home(void);
 
 /* All lines so far, to stdout. */
 void recorder_print(void);

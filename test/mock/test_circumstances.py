@@ -17,8 +17,10 @@ def assert_left_alone(outcome, reason):
 
 @pytest.mark.parametrize("flavour", TREATED)
 def test_signal_handler(flavour):
-    outcome = run("load", "init", "signal:fork", "status", flavour=flavour)
+    outcome = run("load", "init", "state", "signal:fork", "status", flavour=flavour)
     assert_left_alone(outcome, "signal-handler")
+    # it may have interrupted the interpreter anywhere, and so calls nothing of it
+    assert outcome.index("real fork") == outcome.index("state") + 1
 
 
 @pytest.mark.parametrize("flavour", TREATED)
@@ -30,7 +32,11 @@ def test_thread_that_the_interpreter_does_not_know(flavour):
 
 @pytest.mark.parametrize("flavour", TREATED)
 def test_extension_that_forks_by_itself(flavour):
-    assert_left_alone(run("load", "init", "eval:fork", "status", flavour=flavour), "extension")
+    """Nothing is frozen; but its child may go on as Python, and gets the application's settings."""
+    outcome = run("load", "init", "eval:fork", "state", "status", flavour=flavour)
+    assert outcome.states() == ((DEFAULT, 1, 0), (DEFAULT, 1, 0), (PUT_OFF, 1, 0))
+    assert outcome.events() == [("skip", "extension")]
+    assert outcome.skipped() == {"extension": "1"}
 
 
 @pytest.mark.parametrize("flavour", TREATED)
@@ -97,9 +103,9 @@ def test_two_threads_at_once(flavour):
 @pytest.mark.parametrize(
     "flavour, reason, message",
     [
-        ("3.7", "unsupported", "CPython 3.7.17 is not supported"),
-        ("free-threaded by its text", "free-threaded", "3.13.0 is a free-threaded build"),
-        ("free-threaded by its exports", "free-threaded", "3.14.0 is a free-threaded build"),
+        ("3.7", "unsupported", "CPython 3.7.17 is left alone: 3.8 and later"),
+        ("free-threaded by its text", "free-threaded", "3.13.0 is left alone: it is a free-threaded build"),
+        ("free-threaded by its exports", "free-threaded", "3.14.0 is left alone: it is a free-threaded build"),
     ],
 )
 def test_interpreter_that_is_left_alone(flavour, reason, message):
@@ -121,9 +127,53 @@ def test_unknown_newer_version_is_frozen_and_says_so():
     assert "CPython 3.99.0 is newer than this library knows" in outcome.messages()[0]
 
 
-@pytest.mark.parametrize("knobs, reason", [({"ONLY": "uwsgi"}, "filtered"), ({"SKIP": "mock_*"}, "filtered")])
-def test_filtered_programs_are_not_touched(knobs, reason):
+@pytest.mark.parametrize("knobs", [{"ONLY": "uwsgi"}, {"SKIP": "mock_*"}, {"SKIP": "*"}])
+def test_filtered_programs_are_not_touched(knobs):
     outcome = run("load", "init", "os.fork", "status", knobs=knobs)
     assert set(outcome.calls()) == {"window", "real", "after", "child", "status", "skipped"}
-    assert outcome.skipped() == {reason: "1"}
+    assert outcome.skipped() == {"filtered": "1"}
     assert outcome.stderr == ""
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+@pytest.mark.parametrize("moment", ["before it is attached", "after"])
+def test_daemon_whose_own_fork_nobody_saw(moment, flavour):
+    start = ["init", "daemon"] if moment == "after" else ["daemon", "init"]
+    outcome = run("load", *start, "os.fork", "os.fork", "status", flavour=flavour)
+    assert outcome.events() == [("freeze", "first-worker-fork"), ("skip", "nothing-new")]
+    assert outcome.states() == ((DEFAULT, 1, 1),) * 3
+    assert (outcome.status()["seen"], outcome.status()["attached"]) == ("2", "1")
+
+
+# ---- without libunwind, the Python code that is running decides
+
+
+@pytest.mark.parametrize("flavour", TREATED)
+@pytest.mark.parametrize(
+    "fork, module, event",
+    [
+        ("os.fork", "__main__", ("freeze", "first-worker-fork")),
+        ("os.fork", "multiprocessing.popen_fork", ("freeze", "first-worker-fork")),
+        ("fork_exec", "subprocess", ("skip", "exec-bound")),
+        ("fork_exec", "multiprocessing.util", ("skip", "exec-bound")),
+        ("fork", "__main__", ("freeze", "first-worker-fork")),
+    ],
+)
+def test_caller_without_libunwind(fork, module, event, flavour):
+    outcome = run("load", "init", fork, flavour=flavour, unwind="off", module=module)
+    assert outcome.events() == [event]
+    assert "libunwind.so.8 cannot be opened: unwinding is off" in outcome.stderr
+    threshold, frozen = (DEFAULT, 1) if event[0] == "freeze" else (PUT_OFF, 0)
+    assert outcome.states() == ((threshold, 1, frozen),) * 3
+
+
+def test_c_host_with_blocked_signals_is_not_trusted_without_libunwind():
+    outcome = run("load", "init", "block-signals", "fork", "status", unwind="off")
+    assert_left_alone(outcome, "unwinding-off")
+
+
+def test_gil_that_another_thread_holds_is_not_waited_for_without_libunwind():
+    """Up to 3.11: nobody can tell whether that thread is waiting for us."""
+    commands = ["load", "init", "detach", "held:fork", "status", "attach"]
+    outcome = run(*commands, flavour="3.8", unwind="off")
+    assert_left_alone(outcome, "gil-taken")

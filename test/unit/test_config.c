@@ -18,7 +18,7 @@ static const struct {
 } knobs[] = {
     {"GCFREEZE", BOOL, "true"},        {"GCFREEZE_MODE", INT, "0"},
     {"GCFREEZE_WHEN", WHEN, "0"},      {"GCFREEZE_MIN_NEW", LONG, "10000"},
-    {"GCFREEZE_STARTUP", INT, "0"},    {"GCFREEZE_DEFER", LONG, "500000"},
+    {"GCFREEZE_STARTUP", INT, "0"},    {"GCFREEZE_DEFER", LONG, "1000000"},
     {"GCFREEZE_PARENT", INT, "0"},     {"GCFREEZE_COLLECT", INT, "0"},
     {"GCFREEZE_RESHARE", LONG, "0"},   {"GCFREEZE_RESHARE_THREADS", BOOL, "false"},
     {"GCFREEZE_KSM", BOOL, "false"},   {"GCFREEZE_ONLY", TEXT, ""},

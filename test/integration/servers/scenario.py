@@ -23,7 +23,7 @@ COMMANDS = {
 LITTLE_KB = 2 * 1024
 MUCH_KB = 10 * 1024
 
-DEFERRED = 500001  # generation 0's threshold while the collector is put off
+DEFERRED = 1000001  # generation 0's threshold while the collector is put off
 
 
 @dataclass
