@@ -239,9 +239,14 @@ if os.wait()[1] != 0 or not gc.isenabled() or gc.get_threshold()[0] != int(sys.a
     own = run([python.path, "-c", "import gc; print(gc.get_threshold()[0])"], environment(**{"": 0})).stdout
     reasons = set()
     for number in range(45):
-        outcome = run([python.path, str(script), str(number), own.strip()], environment())
+        command = [python.path, str(script), str(number), own.strip()]
+        outcome = run(command, environment(), check=False)
+        if "Fatal Python error" in outcome.stderr:
+            break  # past ours: CPython does not get over this one in the child (PyOS_AfterFork_Child)
+        assert outcome.returncode == 0, outcome.stderr
         reasons.update(reason for _, reason in outcome.reasons())
-    assert reasons == {"first-worker-fork", "python-error", "nothing-new"}
+    assert number > 10  # of ours alone
+    assert {"first-worker-fork", "nothing-new"} <= reasons <= {"first-worker-fork", "nothing-new", "python-error"}
 
 
 @ROOT_ONLY
