@@ -165,6 +165,10 @@ void gf_engine_start(const struct gf_runtime *runtime, const struct gf_host *hos
 }
 
 void gf_engine_startup(void) {
+    if (gf_session.phase != GF_PHASE_WAITING)
+        return;
+    if (gf_self_kin() == GF_KIN_COPY)
+        child(false); /* a host that went to the background with daemon(3) */
     gf_session_startup();
 }
 
