@@ -201,9 +201,11 @@ static void strip_preload(const char *library) {
     gf_object *posix = loaded_module("posix");
     gf_object *copy = posix ? gf_attribute(posix, "environ") : NULL;
     gf_object *method = copy ? gf_attribute(copy, others ? "__setitem__" : "pop") : NULL;
-    gf_object *arguments = others ? api->Py_BuildValue("(yy)", "LD_PRELOAD", others)
-                                  : api->Py_BuildValue("(y)", "LD_PRELOAD");
-    gf_object *done = method && arguments ? api->PyObject_CallObject(method, arguments) : NULL;
+    gf_object *arguments = NULL;
+    if (method)
+        arguments = others ? api->Py_BuildValue("(yy)", "LD_PRELOAD", others)
+                           : api->Py_BuildValue("(y)", "LD_PRELOAD");
+    gf_object *done = arguments ? api->PyObject_CallObject(method, arguments) : NULL;
     api->PyErr_Clear();
     gf_object *const used[] = {posix, copy, method, arguments, done};
     release(used, sizeof used / sizeof *used);
