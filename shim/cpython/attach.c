@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "cpython/call.h"
 #include "cpython/collector.h"
@@ -190,11 +191,31 @@ static void keep_allocated_blocks(void) {
     gf_python.get_allocated_blocks = allocated;
 }
 
+/* The posix module copied the environment when it was made, and os.environ will be a copy of that
+ * copy: both must agree with what C code finds. */
+static void strip_preload(const char *library) {
+    const struct gf_api *api = &gf_python.api;
+    if (!gf_self_strip_preload(library))
+        return;
+    const char *others = getenv("LD_PRELOAD");
+    gf_object *posix = loaded_module("posix");
+    gf_object *copy = posix ? gf_attribute(posix, "environ") : NULL;
+    gf_object *method = copy ? gf_attribute(copy, others ? "__setitem__" : "pop") : NULL;
+    gf_object *arguments = NULL;
+    if (method)
+        arguments = others ? api->Py_BuildValue("(yy)", "LD_PRELOAD", others)
+                           : api->Py_BuildValue("(y)", "LD_PRELOAD");
+    gf_object *done = arguments ? api->PyObject_CallObject(method, arguments) : NULL;
+    api->PyErr_Clear();
+    gf_object *const used[] = {posix, copy, method, arguments, done};
+    release(used, sizeof used / sizeof *used);
+}
+
 enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_options *options,
                                void (*before)(void), void (*gone)(void)) {
     /* before os is imported: it copies the environment then */
     if (options->strip_preload)
-        gf_self_strip_preload(options->strip_preload);
+        strip_preload(options->strip_preload);
     if (moment != GF_MOMENT_WINDOW)
         gf_caller_open();
     /* an attempt that failed half way is taken up where it ended */
