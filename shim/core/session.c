@@ -89,9 +89,10 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
         return reason;
     s->deferred = options.brake != 0;
     if (early && !s->runtime->unwinding())
-        gf_session_tell(GF_LOG_INFO,
-                        "libunwind.so.8 cannot be opened: unwinding is off, the calling Python "
-                        "module tells what a fork is for");
+        gf_session_tell(
+            GF_LOG_INFO,
+            "libunwind-x86_64.so.8 cannot be opened: unwinding is off, the calling Python "
+            "module tells what a fork is for");
     return reason;
 }
 

@@ -8,6 +8,7 @@
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
 #include "process/self.h"
+#include "process/unwind.h"
 
 static void (*before_fork)(void);
 static void (*interpreter_gone)(void);
@@ -20,7 +21,7 @@ static gf_object *before_fork_method(gf_object *self, gf_object *unused) {
     const struct gf_api *api = &gf_python.api;
     gf_object *pending[3];
     api->PyErr_Fetch(&pending[0], &pending[1], &pending[2]);
-    gf_caller_open(); /* after a late attach, this is the first moment when dlopen is allowed */
+    gf_unwind_open(); /* after a late attach, this is the first moment when dlopen is allowed */
     gf_attach_find_fork_exec();
     api->PyErr_Restore(pending[0], pending[1], pending[2]);
     if (before_fork)
@@ -217,7 +218,7 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
     if (options->strip_preload)
         strip_preload(options->strip_preload);
     if (moment != GF_MOMENT_WINDOW)
-        gf_caller_open();
+        gf_unwind_open();
     /* an attempt that failed half way is taken up where it ended */
     if (!gf_python.gc.freeze && !keep_gc())
         return GCFREEZE_REASON_PYTHON_ERROR;

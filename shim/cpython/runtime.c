@@ -10,6 +10,7 @@
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
 #include "cpython/thread.h"
+#include "process/unwind.h"
 
 struct gf_interpreter_state gf_python;
 
@@ -134,9 +135,9 @@ static enum gf_caller ask_python(enum gf_moment moment) {
     gf_object *globals = gf_python.api.PyEval_GetGlobals(); /* borrowed; NULL: no Python frame */
     if (!globals) {
         gf_python.api.PyErr_Clear();
-        return gf_caller_can_walk() || !signals_blocked() ? GF_CALLER_C_HOST : GF_CALLER_UNKNOWN;
+        return gf_unwind_ready() || !signals_blocked() ? GF_CALLER_C_HOST : GF_CALLER_UNKNOWN;
     }
-    if (!gf_caller_can_walk())
+    if (!gf_unwind_ready())
         return guess_caller(globals);
     /* In the hook, subprocess may be missed (cold-split code): nothing is known for certain. */
     return moment == GF_MOMENT_HOOK ? GF_CALLER_UNKNOWN : GF_CALLER_EXTENSION;
@@ -209,5 +210,5 @@ const struct gf_runtime gf_cpython = {
     .collect = gf_collector_collect,
     .version = version,
     .remark = remark,
-    .unwinding = gf_caller_can_walk,
+    .unwinding = gf_unwind_ready,
 };

@@ -106,21 +106,14 @@ def test_a_program_from_standard_input(python, compare):
     assert outcome.events == [FREEZE]
 
 
-OPENS_A_PIPE = pytest.mark.xfail(
-    strict=True, reason="libunwind tests addresses with a pipe, also during a walk (src/x86_64/Ginit.c)"
-)
-
-
 def test_no_descriptor_is_opened_at_start(python, compare):
     compare(python, 'say(sorted(os.listdir("/proc/self/fd"), key=int))\n')
 
 
-@OPENS_A_PIPE
 def test_no_descriptor_is_opened_by_a_fork(python, compare):
     compare(python, FORK + 'say(sorted(os.listdir("/proc/self/fd"), key=int))\n')
 
 
-@OPENS_A_PIPE
 def test_the_applications_descriptors_are_its_own(python, compare):
     # as daemons do: all descriptors are closed, and their numbers come back with other files
     compare(

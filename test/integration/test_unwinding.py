@@ -14,7 +14,7 @@ def without_libunwind(compare, tmp_path):
     """compare() for programs that find an empty libunwind ahead of the real one."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     subprocess.run(
-        [compiler, "-shared", "-o", str(tmp_path / "libunwind.so.8"), "-x", "c", "/dev/null"], check=True
+        [compiler, "-shared", "-o", str(tmp_path / "libunwind-x86_64.so.8"), "-x", "c", "/dev/null"], check=True
     )
 
     def compare_without(python, program, **knobs):

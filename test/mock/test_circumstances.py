@@ -164,7 +164,7 @@ def test_daemon_whose_own_fork_nobody_saw(moment, flavour):
 def test_caller_without_libunwind(fork, module, event, flavour):
     outcome = run("load", "init", fork, flavour=flavour, unwind="off", module=module)
     assert outcome.events() == [event]
-    assert "libunwind.so.8 cannot be opened: unwinding is off" in outcome.stderr
+    assert "libunwind-x86_64.so.8 cannot be opened: unwinding is off" in outcome.stderr
     threshold, frozen = (DEFAULT, 1) if event[0] == "freeze" else (PUT_OFF, 0)
     assert outcome.states() == ((threshold, 1, frozen),) * 3
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "process/caller.h"
+#include "process/unwind.h"
 
 /* ---- one frame at a time ---- */
 
@@ -112,7 +113,7 @@ static uintptr_t address_of(void (*procedure)(struct walk *walk)) {
 
 static void a_landmark_is_found_at_any_depth(void **state) {
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     for (int frames = 0; frames < 10; frames++) {
         struct walk walk = {.inner = descend, .frames = frames};
         walk.landmarks.os_fork = address_of(outer_mark);
@@ -125,7 +126,7 @@ static void a_landmark_is_found_at_any_depth(void **state) {
 static void the_nearest_landmark_wins(void **state) {
     struct walk walk = {.inner = inner_mark};
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     walk.landmarks.os_fork = address_of(outer_mark);
     walk.landmarks.fork_exec = address_of(inner_mark);
     outer_mark(&walk);
@@ -141,7 +142,7 @@ static void the_nearest_landmark_wins(void **state) {
 static void the_evaluator_on_the_stack_is_noticed(void **state) {
     struct walk walk = {.inner = inner_mark};
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     walk.landmarks.eval = address_of(inner_mark);
     outer_mark(&walk);
     assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
@@ -152,7 +153,7 @@ static void the_evaluator_on_the_stack_is_noticed(void **state) {
 static void a_stack_without_landmarks_is_walked_to_its_end(void **state) {
     struct walk walk = {.inner = descend};
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     outer_mark(&walk);
     assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
     assert_true(walk.trace.complete);
@@ -162,7 +163,7 @@ static void a_stack_without_landmarks_is_walked_to_its_end(void **state) {
 static void a_stack_that_is_too_deep_is_left_undecided(void **state) {
     struct walk walk = {.inner = descend, .frames = 300};
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     walk.landmarks.os_fork = address_of(outer_mark);
     outer_mark(&walk);
     assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
@@ -178,7 +179,7 @@ static void a_threads_stack_has_an_end_too(void **state) {
     struct walk walk = {.inner = descend};
     pthread_t thread;
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     assert_int_equal(pthread_create(&thread, NULL, walk_in_thread, &walk), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
@@ -201,7 +202,7 @@ PROCEDURE interrupted(struct walk *walk) {
 static void a_signal_handler_hides_what_it_interrupted(void **state) {
     struct walk walk = {.inner = descend};
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     signal(SIGUSR1, walk_in_handler);
     walk.landmarks.os_fork = address_of(interrupted);
     interrupted(&walk);
@@ -220,7 +221,7 @@ static void a_handler_on_a_stack_of_its_own_is_recognized(void **state) {
     struct sigaction action = {.sa_handler = walk_in_handler, .sa_flags = SA_ONSTACK};
     struct walk walk = {.inner = descend};
     (void)state;
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     assert_int_equal(sigaltstack(&alternative, NULL), 0);
     assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
     interrupted(&walk);
@@ -230,15 +231,15 @@ static void a_handler_on_a_stack_of_its_own_is_recognized(void **state) {
 static void before_opening_nothing_is_walked(void **state) {
     struct walk walk = {.inner = descend};
     (void)state;
-    assert_false(gf_caller_can_walk());
+    assert_false(gf_unwind_ready());
     walk.landmarks.os_fork = address_of(outer_mark);
     memset(&walk.trace, 0xff, sizeof walk.trace);
     outer_mark(&walk);
     assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
     assert_false(walk.trace.complete);
-    assert_true(gf_caller_open());
-    assert_true(gf_caller_can_walk());
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
+    assert_true(gf_unwind_ready());
+    assert_true(gf_unwind_open());
 }
 
 enum { DESCRIPTORS = 64 };
@@ -256,7 +257,7 @@ static void the_host_finds_no_descriptor_that_it_does_not_know(void **state) {
     pthread_t thread;
     (void)state;
     list_descriptors(before);
-    assert_true(gf_caller_open());
+    assert_true(gf_unwind_open());
     list_descriptors(after);
     assert_memory_equal(after, before, sizeof before);
 
