@@ -42,8 +42,9 @@ static struct {
 
 /* What a walk starts from, and pages that it has found readable. */
 struct origin {
-    ucontext_t registers; /* of the frame that called getcontext */
-    uintptr_t pages[16];  /* by number; 0: none */
+    ucontext_t registers;          /* of the frame that called getcontext */
+    uintptr_t pages[16];           /* by number; 0: none */
+    uintptr_t tables, tables_size; /* the segment that holds the last unwind tables: is loaded */
 };
 
 /* Is there a word to read? The kernel copies the signal set before it looks at the first argument,
@@ -52,6 +53,8 @@ static bool readable(struct origin *origin, unw_word_t address) {
     enum { PLACES = sizeof origin->pages / sizeof *origin->pages, PAGE_BITS = 12 };
     uintptr_t page = address >> PAGE_BITS;
     bool aligned = address % sizeof(unw_word_t) == 0; /* else it may reach into the next page */
+    if (address - origin->tables < origin->tables_size)
+        return true;
     if (aligned && origin->pages[page % PLACES] == page)
         return true;
     if (syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(unw_word_t)) != -1 || errno != EINVAL)
@@ -126,8 +129,23 @@ enum { UDATA4 = 0x03, DATAREL_SDATA4 = 0x3b };
 
 struct table_search {
     unw_word_t address;
+    struct origin *origin;
     unw_dyn_info_t table;
 };
+
+/* The segment that begins with or before the table and holds it; a word at its end may reach out.
+ */
+static void keep_segment(const struct dl_phdr_info *object, uintptr_t table, struct origin *ret) {
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_R) ||
+            table - start >= segment->p_memsz)
+            continue;
+        ret->tables = start;
+        ret->tables_size = segment->p_memsz - sizeof(unw_word_t);
+    }
+}
 
 static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
     struct table_search *search = context;
@@ -150,6 +168,7 @@ static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
     if (table->version != 1 || table->count_encoding != UDATA4 ||
         table->table_encoding != DATAREL_SDATA4)
         return 1;
+    keep_segment(object, (uintptr_t)table, search->origin);
     search->table = (unw_dyn_info_t){
         .start_ip = 0,
         .end_ip = UINTPTR_MAX,
@@ -163,7 +182,7 @@ static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
 
 static int find_proc_info(unw_addr_space_t space, unw_word_t address, unw_proc_info_t *ret,
                           int need_unwind_info, void *argument) {
-    struct table_search search = {.address = address};
+    struct table_search search = {.address = address, .origin = argument};
     dl_iterate_phdr(find_table, &search);
     if (search.table.u.rti.table_data == 0)
         return -UNW_ENOINFO;
