@@ -103,8 +103,11 @@ static long brake_threshold(void) {
 
 static void before_fork(void);
 
+/* What was frozen is gone with it: a next interpreter is a new application. */
 static void interpreter_gone(void) {
     engine.deferred = false;
+    engine.worker_forks = 0;
+    engine.freezes = 0;
     engine.phase = PHASE_WAITING;
 }
 
