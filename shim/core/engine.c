@@ -241,13 +241,16 @@ static void put_back(struct transaction *t) {
     t->put_back = false;
 }
 
+/* Forks that pass through are counted by several threads at once, and the struct is a public one
+ * without atomic types. */
+static void add_one(uint64_t *counter) {
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
 static void count(const struct gf_event *event) {
     struct gcfreeze_status *status = &engine.status;
-    status->forks_seen++;
-    if (event->frozen)
-        status->forks_frozen++;
-    else
-        status->skipped[event->reason]++;
+    add_one(&status->forks_seen);
+    add_one(event->frozen ? &status->forks_frozen : &status->skipped[event->reason]);
     status->last_reason = (int32_t)event->reason;
     status->last_child = event->child;
     status->last_frozen = event->frozen;
@@ -382,7 +385,7 @@ pid_t gf_engine_fork(pid_t (*real)(void *), void *arguments) {
 void gf_engine_spawn(void) {
     if (engine.phase == PHASE_INERT || gf_self_kin() != GF_KIN_SAME)
         return;
-    engine.status.spawns_seen++;
+    add_one(&engine.status.spawns_seen);
     if (gf_log_wants(GF_LOG_DEBUG) && engine.phase == PHASE_ATTACHED)
         tell(GF_LOG_DEBUG, "posix_spawn passes through: the child executes another program");
 }
