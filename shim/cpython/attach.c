@@ -203,11 +203,15 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
         gf_caller_open();
     if (!keep_gc(moment))
         return GCFREEZE_REASON_PYTHON_ERROR;
+    bool enabled = false;
+    if (gf_collector_suspend(&enabled) != 0)
+        return GCFREEZE_REASON_PYTHON_ERROR;
     before_fork = before;
     interpreter_gone = gone;
     keep_landmarks(moment);
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
-    if (options->brake != 0 && gf_collector_set_brake(options->brake) != 0)
+    bool done = options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
+    if (gf_collector_resume(enabled) != 0 || !done)
         return GCFREEZE_REASON_PYTHON_ERROR;
     return GCFREEZE_REASON_NONE;
 }
