@@ -55,6 +55,7 @@ static long brake_threshold(const struct gf_config *config) {
 
 static void interpreter_gone(void) {
     gf_session.deferred = false;
+    gf_session.worker_forks = 0;
     gf_session.freezes = 0; /* of an interpreter: another one starts with nothing frozen */
     gf_session.phase = GF_PHASE_WAITING;
 }

@@ -222,6 +222,9 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
     /* an attempt that failed half way is taken up where it ended */
     if (!gf_python.gc.freeze && !keep_gc())
         return GCFREEZE_REASON_PYTHON_ERROR;
+    bool enabled = false;
+    if (gf_collector_suspend(&enabled) != 0)
+        return GCFREEZE_REASON_PYTHON_ERROR;
     before_fork = before;
     interpreter_gone = gone;
     if (!keep_landmarks())
@@ -229,7 +232,8 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
     if (!gf_python.get_allocated_blocks)
         keep_allocated_blocks();
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
-    if (options->brake != 0 && gf_collector_set_brake(options->brake) != 0)
+    bool done = options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
+    if (gf_collector_resume(enabled) != 0 || !done)
         return GCFREEZE_REASON_PYTHON_ERROR;
     return GCFREEZE_REASON_NONE;
 }

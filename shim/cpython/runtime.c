@@ -106,10 +106,12 @@ static void leave(struct gf_entry *entry) {
         api->PyGILState_Release(entry->gil_state);
 }
 
-/* Signals are blocked in C code that forks to execute (posix_spawn's way, libuv's, fork_exec's). */
+/* A signal handler runs with its own signal blocked, and C code that forks to execute blocks all
+ * (posix_spawn's way, libuv's, fork_exec's). */
 static bool signals_blocked(void) {
     sigset_t mask;
-    return sigprocmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGTERM) == 1;
+    sigemptyset(&mask); /* the kernel fills in 8 bytes, and older libcs look at all 128 */
+    return sigprocmask(SIG_BLOCK, NULL, &mask) != 0 || !sigisemptyset(&mask);
 }
 
 /* Without a stack to look at: the module whose code is running tells who called the C function that
@@ -151,6 +153,9 @@ static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
         return GCFREEZE_REASON_EXEC_BOUND;
     if (trace.caller == GF_CALLER_SIGNAL)
         return GCFREEZE_REASON_SIGNAL_HANDLER;
+    /* What a handler interrupted may be the interpreter in the middle of anything. */
+    if (moment == GF_MOMENT_WINDOW && !gf_unwind_ready() && signals_blocked())
+        return GCFREEZE_REASON_UNWINDING_OFF;
 
     enum gcfreeze_reason obstacle = gf_thread_obstacle(attached());
     if (obstacle != GCFREEZE_REASON_NONE)
