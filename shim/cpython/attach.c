@@ -212,28 +212,30 @@ static void strip_preload(const char *library) {
     release(used, sizeof used / sizeof *used);
 }
 
+static bool keep_all(const struct gf_attach_options *options) {
+    if (!keep_landmarks())
+        return false;
+    if (!gf_python.get_allocated_blocks)
+        keep_allocated_blocks();
+    gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
+    return options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
+}
+
 enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_options *options,
                                void (*before)(void), void (*gone)(void)) {
-    /* before os is imported: it copies the environment then */
+    bool enabled = false;
     if (options->strip_preload)
         strip_preload(options->strip_preload);
     if (moment != GF_MOMENT_WINDOW)
         gf_unwind_open();
+    before_fork = before;
+    interpreter_gone = gone;
     /* an attempt that failed half way is taken up where it ended */
     if (!gf_python.gc.freeze && !keep_gc())
         return GCFREEZE_REASON_PYTHON_ERROR;
-    bool enabled = false;
     if (gf_collector_suspend(&enabled) != 0)
         return GCFREEZE_REASON_PYTHON_ERROR;
-    before_fork = before;
-    interpreter_gone = gone;
-    if (!keep_landmarks())
-        return GCFREEZE_REASON_PYTHON_ERROR;
-    if (!gf_python.get_allocated_blocks)
-        keep_allocated_blocks();
-    gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
-    bool done = options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
-    if (gf_collector_resume(enabled) != 0 || !done)
-        return GCFREEZE_REASON_PYTHON_ERROR;
-    return GCFREEZE_REASON_NONE;
+    bool kept = keep_all(options);
+    bool resumed = gf_collector_resume(enabled) == 0;
+    return kept && resumed ? GCFREEZE_REASON_NONE : GCFREEZE_REASON_PYTHON_ERROR;
 }

@@ -15,7 +15,7 @@ EMBED = os.environ["GCFREEZE_TEST_EMBED"]
 FORKING = os.environ["GCFREEZE_TEST_FORKING"]
 
 HEAP = 30000  # objects that host_start makes
-BRAKE = 500001  # generation 0's threshold while the collector is put off
+BRAKE = 1000001  # generation 0's threshold while the collector is put off
 
 ASK_FOR_LIBRARY = """
 import os, sys, sysconfig
