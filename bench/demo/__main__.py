@@ -1,4 +1,4 @@
-"""The same server and the same requests twice, without and with the library: what is shared?"""
+"""The same server and the same requests, without and with the library: what is shared?"""
 
 import argparse
 import random
@@ -64,13 +64,41 @@ def exercise(running, say):
     return moments
 
 
-def measure(library, directory, say, name):
-    log = Path(directory, name + ".log")
-    freezes = Path(directory, name + ".freezes")
-    extra = {"GCFREEZE_LOG": "info", "GCFREEZE_LOG_FILE": str(freezes)} if library else {}
-    with server.running(library, log, **extra) as running:
+@dataclass
+class Variant:
+    """One way to run the server."""
+
+    title: str
+    mode: str  # GCFREEZE_MODE; empty: without the library
+
+    @property
+    def how(self):
+        if not self.mode:
+            return "without the library"
+        return "with LD_PRELOAD=libgcfreeze.so GCFREEZE_MODE=%s" % self.mode
+
+
+def variants():
+    yield Variant("without", "")
+    yield Variant("with libgcfreeze", "freeze")
+    if sys.version_info >= (3, 12):
+        yield Variant("with libgcfreeze, immortal", "immortal")
+
+
+def measure(variant, library, directory, say):
+    """(the three moments, the lines of the library's log)"""
+    log = Path(directory, variant.mode + ".log")
+    lines = Path(directory, variant.mode + ".lines")
+    extra = {}
+    if variant.mode:
+        extra = {"MODE": variant.mode, "LOG": "info", "LOG_FILE": str(lines)}
+    knobs = {"GCFREEZE_" + name: value for name, value in extra.items()}
+    with server.running(library if variant.mode else None, log, **knobs) as running:
         moments = exercise(running, say)
-    return moments, freezes.read_text().splitlines() if freezes.exists() else []
+    text = lines.read_text() if variant.mode else ""
+    if variant.mode and " mode=%s " % variant.mode not in text:
+        raise server.Failed("nothing was frozen with mode %s:\n%s" % (variant.mode, text))
+    return moments, text.splitlines()
 
 
 def megabytes(value):
@@ -81,25 +109,28 @@ def saving(before, after):
     return "%s (%.0f %%)" % (megabytes(before - after), 100 * (before - after) / before)
 
 
-def table(without, with_library):
+def table(results):
+    """`results`: [(variant, its moments)], the one without the library first."""
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     result.add_column("", no_wrap=True)
     for heading in ("at start", "after %d requests" % ROUNDS, "after a collection"):
         result.add_column(heading, justify="right", no_wrap=True)
-    for name, moments in (("without", without), ("with libgcfreeze", with_library)):
-        result.add_row("[bold]%s[/bold]" % name)
+    _, without = results[0]
+    for variant, moments in results:
+        result.add_row("[bold]%s[/bold]" % variant.title)
         for number in range(server.WORKERS):
             result.add_row(
                 "  worker %d, private" % (number + 1),
                 *(megabytes(moment.workers[number]) for moment in moments),
             )
-        result.add_row("  whole tree, PSS", *(megabytes(m.tree) for m in moments), end_section=True)
-    pairs = list(zip(without, with_library))
-    result.add_row("[bold]saved[/bold]")
-    workers = (saving(a.mean, b.mean) for a, b in pairs)
-    trees = (saving(a.tree, b.tree) for a, b in pairs)
-    result.add_row("  per worker, private", *workers, style="green")
-    result.add_row("  whole tree, PSS", *trees, style="green")
+        last = not variant.mode
+        result.add_row("  whole tree, PSS", *(megabytes(m.tree) for m in moments), end_section=last)
+        if variant.mode:
+            pairs = list(zip(without, moments))
+            workers = (saving(a.mean, b.mean) for a, b in pairs)
+            trees = (saving(a.tree, b.tree) for a, b in pairs)
+            result.add_row("  saved per worker", *workers, style="green")
+            result.add_row("  saved in the tree", *trees, style="green", end_section=True)
     return result
 
 
@@ -108,7 +139,8 @@ private: pages that only this worker has (Private_Clean + Private_Dirty). PSS: a
 processes map counts as 1/n in each; the sum over the parent and its workers is what the server \
 really takes.
 The requests went to each worker. The collection was asked for; a worker runs its own in time.
-The limit: reference counts still copy the pages that requests touch. That is the second column.
+The limit of freezing: reference counts still copy the pages that requests touch. That is the \
+second column, and what GCFREEZE_MODE=immortal (CPython 3.12 and later) is for.
 """
 
 BY_HAND = """\
@@ -120,17 +152,18 @@ def compare(library, directory, console):
         console.print("demo: " + text, style="dim", markup=False, soft_wrap=True)
 
     versions = sys.version.split()[0], gunicorn.__version__
-    say("Python %s, gunicorn %s --preload, sync workers, without the library" % versions)
-    without, _ = measure(None, directory, say, "without")
-    say("the same with LD_PRELOAD=%s" % library)
-    with_library, freezes = measure(library, directory, say, "with")
-    if not any(" freeze " in line for line in freezes):
-        raise server.Failed("the library froze nothing:\n" + "\n".join(freezes))
+    say("Python %s, gunicorn %s --preload, sync workers" % versions)
+    results, lines = [], []
+    for variant in variants():
+        say(variant.how)
+        moments, said = measure(variant, library, directory, say)
+        results.append((variant, moments))
+        lines += said[:2]
     console.print()
-    console.print(table(without, with_library))
+    console.print(table(results))
     console.print(NOTES, markup=False)
-    console.print("What the library said (GCFREEZE_LOG=info):")
-    for line in freezes:
+    console.print("What the library said first (GCFREEZE_LOG=info):")
+    for line in lines:
         console.print("  " + line, markup=False, soft_wrap=True)
     console.print()
 

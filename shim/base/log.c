@@ -12,11 +12,15 @@
 static struct {
     enum gf_log_level level;
     const char *path;
+    bool no_stderr; /* closed at load: what gets its number later is a file of the host's */
 } target;
 
 void gf_log_init(enum gf_log_level level, const char *path) {
     target.level = level;
     target.path = path;
+    int saved_errno = errno;
+    target.no_stderr = fcntl(STDERR_FILENO, F_GETFD) < 0;
+    errno = saved_errno;
 }
 
 bool gf_log_wants(enum gf_log_level level) {
@@ -54,6 +58,11 @@ static void write_quietly(int fd, const char *data, size_t size) {
     while (sigtimedwait(&ours, NULL, &at_once) > 0)
         continue;
     sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void write_stderr(const char *data, size_t size) {
+    if (!target.no_stderr)
+        write_quietly(STDERR_FILENO, data, size);
 }
 
 static bool expand_path(char *buffer, size_t size) {
@@ -99,7 +108,8 @@ static const char *why(int error) {
 }
 
 static void give_up(const char *path, int error) {
-    char buffer[512];
+    char buffer[2560]; /* the path may be shown in four characters a byte, and the reason follows it
+                        */
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer - 1);
     gf_text_add(&line, "gcfreeze[");
@@ -113,7 +123,7 @@ static void give_up(const char *path, int error) {
     gf_text_add(&line, "); logging is off, all else goes on");
     line.data[line.length++] = '\n';
     target.level = GF_LOG_NONE;
-    write_quietly(STDERR_FILENO, line.data, line.length);
+    write_stderr(line.data, line.length);
 }
 
 void gf_log_line(enum gf_log_level level, const char *line) {
@@ -128,7 +138,7 @@ void gf_log_line(enum gf_log_level level, const char *line) {
     text.data[text.length++] = '\n';
 
     if (target.path == NULL || target.path[0] == '\0') {
-        write_quietly(STDERR_FILENO, text.data, text.length);
+        write_stderr(text.data, text.length);
     } else if (!expand_path(path, sizeof path)) {
         give_up(target.path, ENAMETOOLONG);
     } else {

@@ -131,7 +131,7 @@ static void keep_problem(const struct gf_knob *knob, const char *name, size_t na
     gf_text_init(&text, problems[problem_count].value, SHOWN);
     gf_text_add(&text, value);
     if (text.truncated)
-        memcpy(text.data + SHOWN - 4, "...", 4);
+        memcpy(problems[problem_count].value + SHOWN - 4, "...", 4);
     problems[problem_count++].knob = knob;
 }
 

@@ -10,6 +10,7 @@
 #include "core/report.h"
 #include "core/transaction.h"
 #include "process/self.h"
+#include "process/unwind.h"
 
 static struct {
     atomic_uintptr_t owner; /* the thread in a transaction, or 0 */
@@ -33,6 +34,8 @@ static uintptr_t claim(void) {
 
 /* Other threads are gone, and whatever they held is held for ever: plain stores, but for getpid. */
 static void child(bool restored) {
+    if (engine.owner != 0 && engine.owner != this_thread())
+        gf_unwind_abandon(); /* that thread may have been walking its stack */
     gf_self_child();
     gf_session_child(restored);
     engine.owner = 0;
@@ -106,12 +109,12 @@ static void before_fork(void) {
         return;
     if (kin == GF_KIN_COPY)
         child(false);
+    int saved_errno = errno;
     uintptr_t owner = claim();
     if (owner == this_thread() && engine.prepared)
         gf_transaction_put_back(&engine.transaction); /* the fork it was prepared for never came */
     else if (owner != 0)
         return;
-    int saved_errno = errno;
     gf_transaction_prepare(&engine.transaction, GF_MOMENT_HOOK);
     engine.prepared = engine.transaction.decision.worker;
     if (!engine.prepared)
@@ -165,6 +168,10 @@ void gf_engine_start(const struct gf_runtime *runtime, const struct gf_host *hos
 }
 
 void gf_engine_startup(void) {
+    if (gf_session.phase != GF_PHASE_WAITING)
+        return;
+    if (gf_self_kin() == GF_KIN_COPY)
+        child(false); /* a host that went to the background with daemon(3) */
     gf_session_startup();
 }
 

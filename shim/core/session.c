@@ -56,6 +56,7 @@ static long brake_threshold(const struct gf_config *config) {
 
 static void interpreter_gone(void) {
     gf_session.deferred = false;
+    gf_session.worker_forks = 0;
     gf_session.freezes = 0; /* of an interpreter: another one starts with nothing frozen */
     gf_session.phase = GF_PHASE_WAITING;
 }
@@ -64,8 +65,8 @@ static enum gcfreeze_reason find(void) {
     struct gf_session *s = &gf_session;
     enum gcfreeze_reason reason = s->runtime->find();
     const char *remark = s->runtime->remark();
-    if (remark && !s->told) {
-        s->told = true;
+    if (remark && !s->told_remark) {
+        s->told_remark = true;
         gf_session_tell(GF_LOG_WARN, remark);
     }
     return reason;
@@ -100,15 +101,18 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     };
     enum gcfreeze_reason reason =
         s->runtime->attach(moment, &options, s->before_fork, interpreter_gone);
-    gf_config_tell(&s->config, tell_problem);
+    if (!s->told_config)
+        gf_config_tell(&s->config, tell_problem);
+    s->told_config = true;
     if (reason != GCFREEZE_REASON_NONE)
         return reason;
     s->deferred = options.brake != 0;
     choose_mode();
     if (early && !s->runtime->unwinding())
-        gf_session_tell(GF_LOG_INFO,
-                        "libunwind.so.8 cannot be opened: unwinding is off, the calling Python "
-                        "module tells what a fork is for");
+        gf_session_tell(
+            GF_LOG_INFO,
+            "libunwind-x86_64.so.8 cannot be opened: unwinding is off, the calling Python "
+            "module tells what a fork is for");
     return reason;
 }
 

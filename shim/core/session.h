@@ -37,9 +37,10 @@ struct gf_session {
     void (*before_fork)(void);
     enum gcfreeze_reason inert_because; /* at GF_PHASE_INERT */
     atomic_int phase;
-    bool deferred; /* the collector is put off until the first freeze */
-    bool immortal; /* GCFREEZE_MODE=immortal, and the interpreter can do it */
-    bool told;     /* what the runtime had to remark */
+    bool deferred;    /* the collector is put off until the first freeze */
+    bool immortal;    /* GCFREEZE_MODE=immortal, and the interpreter can do it */
+    bool told_remark; /* of the runtime's */
+    bool told_config;
     unsigned long worker_forks;
     unsigned long freezes;
 };

@@ -2,11 +2,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
 #include "process/self.h"
+#include "process/unwind.h"
 
 static void (*before_fork)(void);
 static void (*interpreter_gone)(void);
@@ -19,7 +21,7 @@ static gf_object *before_fork_method(gf_object *self, gf_object *unused) {
     const struct gf_api *api = &gf_python.api;
     gf_object *pending[3];
     api->PyErr_Fetch(&pending[0], &pending[1], &pending[2]);
-    gf_caller_open(); /* after a late attach, this is the first moment when dlopen is allowed */
+    gf_unwind_open(); /* after a late attach, this is the first moment when dlopen is allowed */
     gf_attach_find_fork_exec();
     api->PyErr_Restore(pending[0], pending[1], pending[2]);
     if (before_fork)
@@ -190,24 +192,50 @@ static void keep_allocated_blocks(void) {
     gf_python.get_allocated_blocks = allocated;
 }
 
-enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_options *options,
-                               void (*before)(void), void (*gone)(void)) {
-    /* before os is imported: it copies the environment then */
-    if (options->strip_preload)
-        gf_self_strip_preload(options->strip_preload);
-    if (moment != GF_MOMENT_WINDOW)
-        gf_caller_open();
-    /* an attempt that failed half way is taken up where it ended */
-    if (!gf_python.gc.freeze && !keep_gc())
-        return GCFREEZE_REASON_PYTHON_ERROR;
-    before_fork = before;
-    interpreter_gone = gone;
+/* The posix module copied the environment when it was made, and os.environ will be a copy of that
+ * copy: both must agree with what C code finds. */
+static void strip_preload(const char *library) {
+    const struct gf_api *api = &gf_python.api;
+    if (!gf_self_strip_preload(library))
+        return;
+    const char *others = getenv("LD_PRELOAD");
+    gf_object *posix = loaded_module("posix");
+    gf_object *copy = posix ? gf_attribute(posix, "environ") : NULL;
+    gf_object *method = copy ? gf_attribute(copy, others ? "__setitem__" : "pop") : NULL;
+    gf_object *arguments = NULL;
+    if (method)
+        arguments = others ? api->Py_BuildValue("(yy)", "LD_PRELOAD", others)
+                           : api->Py_BuildValue("(y)", "LD_PRELOAD");
+    gf_object *done = arguments ? api->PyObject_CallObject(method, arguments) : NULL;
+    api->PyErr_Clear();
+    gf_object *const used[] = {posix, copy, method, arguments, done};
+    release(used, sizeof used / sizeof *used);
+}
+
+static bool keep_all(const struct gf_attach_options *options) {
     if (!keep_landmarks())
-        return GCFREEZE_REASON_PYTHON_ERROR;
+        return false;
     if (!gf_python.get_allocated_blocks)
         keep_allocated_blocks();
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
-    if (options->brake != 0 && gf_collector_set_brake(options->brake) != 0)
+    return options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
+}
+
+enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_options *options,
+                               void (*before)(void), void (*gone)(void)) {
+    bool enabled = false;
+    if (options->strip_preload)
+        strip_preload(options->strip_preload);
+    if (moment != GF_MOMENT_WINDOW)
+        gf_unwind_open();
+    before_fork = before;
+    interpreter_gone = gone;
+    /* an attempt that failed half way is taken up where it ended */
+    if (!gf_python.gc.freeze && !keep_gc())
         return GCFREEZE_REASON_PYTHON_ERROR;
-    return GCFREEZE_REASON_NONE;
+    if (gf_collector_suspend(&enabled) != 0)
+        return GCFREEZE_REASON_PYTHON_ERROR;
+    bool kept = keep_all(options);
+    bool resumed = gf_collector_resume(enabled) == 0;
+    return kept && resumed ? GCFREEZE_REASON_NONE : GCFREEZE_REASON_PYTHON_ERROR;
 }

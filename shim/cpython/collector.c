@@ -108,7 +108,7 @@ static int carry_over(long threshold) {
 /* Objects that outlived a collection and were freed by their reference count later are counted too
  * much, so once the sum matters it is held against the growth of pymalloc's blocks, of which every
  * object takes one at least. */
-long gf_collector_count_new(enum gf_moment moment, long min_new) {
+static long count_new(enum gf_moment moment, long min_new) {
     long count = 0, threshold = 0;
     if (gf_call_item(gf_python.gc.get_count, 0, &count) != 0 || get_threshold(&threshold) != 0 ||
         carry_over(threshold) != 0)
@@ -123,6 +123,14 @@ long gf_collector_count_new(enum gf_moment moment, long min_new) {
             estimate = growth;
     }
     return estimate;
+}
+
+long gf_collector_count_new(enum gf_moment moment, long min_new) {
+    bool enabled = false;
+    if (gf_collector_suspend(&enabled) != 0)
+        return -1;
+    long count = count_new(moment, min_new);
+    return gf_collector_resume(enabled) != 0 ? -1 : count;
 }
 
 static int replace_threshold(long from, long to) {

@@ -1,8 +1,9 @@
 /* The collector's switches: threshold, flag, freeze, and how much is new.
  *
  * Everything goes through builtins of the gc module, which run no bytecode: before hook and fork
- * window alike, with the thread attached. Up to 3.11 an allocation may start a collection, so the
- * callers suspend first. Errors: -1, with the interpreter's exception cleared.
+ * window alike, with the thread attached. Up to 3.11 an allocation may start a collection, and with
+ * it run the application's code: gf_collector_freeze wants to be called suspended, the others see
+ * to it themselves. Errors: -1, with the interpreter's exception cleared.
  */
 #ifndef GF_CPYTHON_COLLECTOR_H
 #define GF_CPYTHON_COLLECTOR_H

@@ -11,6 +11,7 @@
 #include "cpython/immortal.h"
 #include "cpython/interpreter.h"
 #include "cpython/thread.h"
+#include "process/unwind.h"
 
 struct gf_interpreter_state gf_python;
 
@@ -107,10 +108,12 @@ static void leave(struct gf_entry *entry) {
         api->PyGILState_Release(entry->gil_state);
 }
 
-/* Signals are blocked in C code that forks to execute (posix_spawn's way, libuv's, fork_exec's). */
+/* A signal handler runs with its own signal blocked, and C code that forks to execute blocks all
+ * (posix_spawn's way, libuv's, fork_exec's). */
 static bool signals_blocked(void) {
     sigset_t mask;
-    return sigprocmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGTERM) == 1;
+    sigemptyset(&mask); /* the kernel fills in 8 bytes, and older libcs look at all 128 */
+    return sigprocmask(SIG_BLOCK, NULL, &mask) != 0 || !sigisemptyset(&mask);
 }
 
 /* Without a stack to look at: the module whose code is running tells who called the C function that
@@ -136,9 +139,9 @@ static enum gf_caller ask_python(enum gf_moment moment) {
     gf_object *globals = gf_python.api.PyEval_GetGlobals(); /* borrowed; NULL: no Python frame */
     if (!globals) {
         gf_python.api.PyErr_Clear();
-        return gf_caller_can_walk() || !signals_blocked() ? GF_CALLER_C_HOST : GF_CALLER_UNKNOWN;
+        return gf_unwind_ready() || !signals_blocked() ? GF_CALLER_C_HOST : GF_CALLER_UNKNOWN;
     }
-    if (!gf_caller_can_walk())
+    if (!gf_unwind_ready())
         return guess_caller(globals);
     /* In the hook, subprocess may be missed (cold-split code): nothing is known for certain. */
     return moment == GF_MOMENT_HOOK ? GF_CALLER_UNKNOWN : GF_CALLER_EXTENSION;
@@ -152,6 +155,9 @@ static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
         return GCFREEZE_REASON_EXEC_BOUND;
     if (trace.caller == GF_CALLER_SIGNAL)
         return GCFREEZE_REASON_SIGNAL_HANDLER;
+    /* What a handler interrupted may be the interpreter in the middle of anything. */
+    if (moment == GF_MOMENT_WINDOW && !gf_unwind_ready() && signals_blocked())
+        return GCFREEZE_REASON_UNWINDING_OFF;
 
     enum gcfreeze_reason obstacle = gf_thread_obstacle(attached());
     if (obstacle != GCFREEZE_REASON_NONE)
@@ -213,5 +219,5 @@ const struct gf_runtime gf_cpython = {
     .immortalize = gf_immortal_walk,
     .version = version,
     .remark = remark,
-    .unwinding = gf_caller_can_walk,
+    .unwinding = gf_unwind_ready,
 };

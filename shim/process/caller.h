@@ -1,8 +1,8 @@
 /* Who is forking: the stack of the calling thread, compared with known procedures.
  *
- * libunwind is opened with dlopen, because a preloaded object may need nothing but libc; functions
- * are told apart by the start of their procedure in the unwind tables, which stripping leaves
- * alone. os.fork is at depth 2 on every CPython tried, fork_exec at 2 to 4 (measured, 3.7 to 3.15).
+ * Functions are told apart by the start of their procedure in the unwind tables, which stripping
+ * leaves alone. os.fork is at depth 2 on every CPython tried, fork_exec at 2 to 4 (measured, 3.7 to
+ * 3.15).
  */
 #ifndef GF_PROCESS_CALLER_H
 #define GF_PROCESS_CALLER_H
@@ -42,16 +42,7 @@ struct gf_trace {
 bool gf_trace_add(struct gf_trace *trace, const struct gf_landmarks *landmarks, uintptr_t procedure,
                   bool signal_frame);
 
-/* Opens libunwind and walks the stack once, so that all its initializing is behind us. May load
- * objects and allocate. Phase: attach or before hook; never the fork window. Returns whether
- * gf_caller_walk will work. */
-bool gf_caller_open(void);
-
-bool gf_caller_can_walk(void);
-
-/* Walks the calling thread's stack until a landmark decides, for 256 frames at most. Stops at a
- * frame without unwind tables instead of guessing. Allocates nothing and takes no lock but the
- * dynamic linker's. Phase: before hook, fork window; never the child. */
+/* Walks the calling thread's stack until a landmark decides; see gf_unwind_walk. */
 void gf_caller_walk(const struct gf_landmarks *landmarks, struct gf_trace *ret);
 
 #endif

@@ -17,8 +17,10 @@ static bool readable(const struct gf_elf *elf, uintptr_t address, size_t size) {
 }
 
 /* glibc adds the base to the pointers of the dynamic section while loading, other loaders and the
- * vdso leave file addresses there. */
+ * vdso leave file addresses there. 0 is the file's header and never a table: no entry names one. */
 static uintptr_t table(const struct gf_elf *elf, ElfW(Addr) value, size_t size) {
+    if (value == 0)
+        return 0;
     if (readable(elf, value, size))
         return value;
     if (readable(elf, elf->base + value, size))
@@ -67,8 +69,8 @@ bool gf_elf_parse(const struct dl_phdr_info *object, struct gf_elf *ret) {
     }
     elf.symbols = (const void *)table(&elf, symbols, sizeof(ElfW(Sym)));
     elf.strings = (const void *)table(&elf, strings, elf.strings_size);
-    elf.gnu_hash = gnu_hash ? (const void *)table(&elf, gnu_hash, 16) : NULL;
-    elf.sysv_hash = sysv_hash ? (const void *)table(&elf, sysv_hash, 8) : NULL;
+    elf.gnu_hash = (const void *)table(&elf, gnu_hash, 16);
+    elf.sysv_hash = (const void *)table(&elf, sysv_hash, 8);
     if (!elf.symbols || !elf.strings || elf.strings_size == 0 || (!elf.gnu_hash && !elf.sysv_hash))
         return false;
     *ret = elf;
@@ -107,7 +109,7 @@ static void *lookup_gnu(const struct gf_elf *elf, const char *name, size_t lengt
 
     const uint32_t bits = 8 * sizeof *bloom;
     ElfW(Addr) word = bloom[(hash / bits) % bloom_count];
-    if (!(word >> (hash % bits) & word >> ((hash >> (shift & (bits - 1))) % bits) & 1))
+    if (!(word >> (hash % bits) & word >> ((hash >> (shift & 31)) % bits) & 1))
         return NULL;
 
     uint32_t index = buckets[hash % bucket_count];

@@ -126,7 +126,7 @@ bool gf_self_strip_preload(const char *name) {
         return false;
     /* ld.so splits at spaces and colons */
     static const char separators[] = " :";
-    char *write = value;
+    char *write = value; /* behind the last entry that stays; all before it is as it was */
     bool found = false;
     for (char *entry = value; *entry;) {
         size_t length = strcspn(entry, separators);
@@ -137,8 +137,10 @@ bool gf_self_strip_preload(const char *name) {
         *next = kept;
         found = found || ours;
         if (!ours && length > 0) {
-            if (write != value)
+            if (found && write != value)
                 *write++ = ':';
+            if (!found)
+                write = entry;
             memmove(write, entry, length);
             write += length;
         }

@@ -80,14 +80,14 @@ def test_hup_without_preload_lets_new_workers_import_with_their_own_collector(gu
 
 
 def test_usr2_starts_a_master_that_freezes_its_own_heap_and_outlives_the_old_one(gunicorn):
-    successors = {}
+    masters = {}
 
     def scenario(server):
         old = server.pid
         server.ask(server.workers(2)[0])
         server.send_signal(signal.SIGUSR2)
         new = server.master("pid.2")
-        successors[old] = new
+        masters[old] = new
         workers = server.workers(2, master=new)
         answers = [server.ask(pid) for pid in server.workers(2, besides=[new])]
         answers += [server.ask(pid) for pid in workers]
@@ -100,8 +100,8 @@ def test_usr2_starts_a_master_that_freezes_its_own_heap_and_outlives_the_old_one
     ours, plain = gunicorn.compare(PRELOADED, scenario)
     assert_heap_stays_shared(ours, plain)
     old = ours.server.pid
-    new = successors[old]
-    events = ours.server.events()
+    new = masters[old]
+    events = ours.server.events(new)
     assert (events[new]["pid"], events[new]["event"]) == (old, "skip")
     assert ours.events()[2:4] == [
         (new, "freeze", "first-worker-fork"),

@@ -4,7 +4,8 @@
  * Environment: MOCK_VERSION is Py_GetVersion's text. MOCK_OMIT names symbols, separated by commas,
  * that the object does not export. MOCK_FAIL=name:n makes the nth call of a function fail.
  * MOCK_SIGNAL=name:n raises SIGUSR1 inside of the nth call. MOCK_MODULE is the __name__ of the
- * module whose code the evaluator runs.
+ * module whose code the evaluator runs. MOCK_GC, if
+ * set, puts the gc module into sys.modules.
  */
 #ifndef MOCK_PYTHON_H
 #define MOCK_PYTHON_H
@@ -42,7 +43,6 @@ void mock_run_hooks(void);
 
 /* modules.c */
 void mock_make_modules(void);
-gf_object *mock_import(const char *name); /* a new reference, or NULL */
 
 /* thread.c: the GIL, and which thread has which state */
 void mock_thread_create(void); /* gives the calling thread a state and the GIL */

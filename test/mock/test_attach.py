@@ -72,6 +72,15 @@ def test_attaching_in_the_window_leaks_nothing():
     assert first - int(plain.find("references")[0]) == gc_functions + 1 + getallocatedblocks
 
 
+@pytest.mark.parametrize("flavour", TREATED)
+@pytest.mark.parametrize("init", ["init", "init-quiet"])
+def test_gc_module_that_is_loaded_is_used(init, flavour):
+    outcome = run("load", init, "os.fork", flavour=flavour, gc="loaded")
+    assert outcome.find("create_builtin") == []
+    assert outcome.events() == FIRST
+    assert outcome.states() == ((DEFAULT, 1, 1),) * 3
+
+
 def test_vfork_child_does_not_attach():
     outcome = run("load", "init-quiet", "vfork-sigaction", "status")
     assert outcome.find("Py") == []

@@ -175,7 +175,7 @@ static void the_longest_event_reaches_the_log_whole(void **state) {
     struct gf_event event = longest_event();
     (void)state;
     for (enum gf_log_format how = GF_LOG_TEXT; how <= GF_LOG_JSON; how++) {
-        char logged[ROOM], whole[ROOM];
+        char logged[ROOM], whole[ROOM + 2];
         assert_child_succeeded(gf_test_child(log_longest_event, &how, logged, sizeof logged),
                                logged);
         snprintf(whole, sizeof whole, "%s\n", format(&event, how));

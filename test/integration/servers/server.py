@@ -124,10 +124,15 @@ class Gunicorn:
     def stderr(self):
         return (self.folder / "stderr").read_text()
 
-    def events(self):
-        """{child: event} of the library's log."""
-        events = map(json.loads, self.log.read_text().splitlines())
-        return {event["child"]: event for event in events if "child" in event}
+    def events(self, *children):
+        """{child: event} of the library's log, once all of these children are in it."""
+
+        def complete():
+            lines = self.log.read_text().splitlines() if self.log.exists() else []
+            found = {event.get("child"): event for event in map(json.loads, lines)}
+            return set(children) <= set(found) and found
+
+        return wait_for("events of %s" % (children,), complete)
 
     # ---- the end ----
 

@@ -25,9 +25,10 @@ _Noreturn void gf_test_child_failed(const char *file, int line, const char *cond
 /* The child ended by itself and nothing was wrong. */
 #define assert_child_succeeded(status, text)                                                       \
     do {                                                                                           \
-        if ((status) != 0)                                                                         \
-            print_error("wait status %#x: %s\n", (unsigned)(status), (text));                      \
-        assert_int_equal((status), 0);                                                             \
+        const int wait_status = (status);                                                          \
+        if (wait_status != 0)                                                                      \
+            print_error("wait status %#x: %s\n", (unsigned)wait_status, (text));                   \
+        assert_int_equal(wait_status, 0);                                                          \
     } while (0)
 
 #endif

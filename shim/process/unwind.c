@@ -1,0 +1,299 @@
+#include "process/unwind.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/loader.h"
+#include "process/elf.h"
+
+/* Types and constants only: the functions come from dlopen, under the names that the header's own
+ * macros give them. x86-64 is assumed here alone: in this header, the library's name and gregs
+ * below. */
+#include <libunwind-x86_64.h>
+
+#define NAME_OF(symbol)          NAME_OF_EXPANDED(symbol)
+#define NAME_OF_EXPANDED(symbol) #symbol
+
+enum { MAX_FRAMES = 256 };
+
+static struct {
+    bool ready;
+    unw_addr_space_t space;
+    unw_addr_space_t (*create_addr_space)(unw_accessors_t *, int);
+    int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
+    int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
+    int (*step)(unw_cursor_t *);
+    int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
+    int (*is_signal_frame)(unw_cursor_t *);
+    int (*search_table)(unw_addr_space_t, unw_word_t, unw_dyn_info_t *, unw_proc_info_t *, int,
+                        void *);
+} unwind;
+
+/* ---- what libunwind asks for ---- */
+
+/* What a walk starts from, and pages that it has found readable. */
+struct origin {
+    ucontext_t registers;          /* of the frame that called getcontext */
+    uintptr_t pages[16];           /* by number; 0: none */
+    uintptr_t tables, tables_size; /* the segment that holds the last unwind tables: is loaded */
+};
+
+/* Is there a word to read? The kernel copies the signal set before it looks at the first argument,
+ * which is none: EFAULT if it cannot, else EINVAL, and nothing happens. No descriptor is needed. */
+static bool readable(struct origin *origin, unw_word_t address) {
+    enum { PLACES = sizeof origin->pages / sizeof *origin->pages, PAGE_BITS = 12 };
+    uintptr_t page = address >> PAGE_BITS;
+    bool aligned = address % sizeof(unw_word_t) == 0; /* else it may reach into the next page */
+    if (address - origin->tables < origin->tables_size)
+        return true;
+    if (aligned && origin->pages[page % PLACES] == page)
+        return true;
+    if (syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(unw_word_t)) != -1 || errno != EINVAL)
+        return false;
+    if (aligned)
+        origin->pages[page % PLACES] = page;
+    return true;
+}
+
+static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write,
+                      void *argument) {
+    (void)space;
+    if (write || !readable(argument, address))
+        return -UNW_EINVAL;
+    memcpy(value, (const void *)address, sizeof *value);
+    return 0;
+}
+
+/* Of the walk's own frame; those of its callers are found from there. */
+static int access_reg(unw_addr_space_t space, unw_regnum_t number, unw_word_t *value, int write,
+                      void *argument) {
+    static const int gregs[] = {
+        [UNW_X86_64_RAX] = REG_RAX, [UNW_X86_64_RDX] = REG_RDX, [UNW_X86_64_RCX] = REG_RCX,
+        [UNW_X86_64_RBX] = REG_RBX, [UNW_X86_64_RSI] = REG_RSI, [UNW_X86_64_RDI] = REG_RDI,
+        [UNW_X86_64_RBP] = REG_RBP, [UNW_X86_64_RSP] = REG_RSP, [UNW_X86_64_R8] = REG_R8,
+        [UNW_X86_64_R9] = REG_R9,   [UNW_X86_64_R10] = REG_R10, [UNW_X86_64_R11] = REG_R11,
+        [UNW_X86_64_R12] = REG_R12, [UNW_X86_64_R13] = REG_R13, [UNW_X86_64_R14] = REG_R14,
+        [UNW_X86_64_R15] = REG_R15, [UNW_X86_64_RIP] = REG_RIP,
+    };
+    const struct origin *origin = argument;
+    (void)space;
+    if (write || number < 0 || number >= (int)(sizeof gregs / sizeof *gregs))
+        return -UNW_EBADREG;
+    *value = (unw_word_t)origin->registers.uc_mcontext.gregs[gregs[number]];
+    return 0;
+}
+
+static int access_fpreg(unw_addr_space_t space, unw_regnum_t number, unw_fpreg_t *value, int write,
+                        void *argument) {
+    (void)space, (void)number, (void)value, (void)write, (void)argument;
+    return -UNW_EBADREG;
+}
+
+static int no_resume(unw_addr_space_t space, unw_cursor_t *cursor, void *argument) {
+    (void)space, (void)cursor, (void)argument;
+    return -UNW_EINVAL;
+}
+
+static int no_dynamic_info(unw_addr_space_t space, unw_word_t *address, void *argument) {
+    (void)space, (void)address, (void)argument;
+    return -UNW_ENOINFO;
+}
+
+static int no_name(unw_addr_space_t space, unw_word_t address, char *name, size_t size,
+                   unw_word_t *offset, void *argument) {
+    (void)space, (void)address, (void)name, (void)size, (void)offset, (void)argument;
+    return -UNW_ENOINFO;
+}
+
+static void nothing_to_put(unw_addr_space_t space, unw_proc_info_t *procedure, void *argument) {
+    (void)space, (void)procedure, (void)argument;
+}
+
+/* .eh_frame_hdr as linkers write it (Linux Standard Base, Core, "Exception Frames"): the search
+ * table begins after this header, with pairs of offsets from the header's start. */
+struct eh_frame_hdr {
+    uint8_t version, pointer_encoding, count_encoding, table_encoding;
+    int32_t eh_frame;
+    uint32_t count;
+};
+enum { UDATA4 = 0x03, DATAREL_SDATA4 = 0x3b };
+
+struct table_search {
+    unw_word_t address;
+    struct origin *origin;
+    unw_dyn_info_t table;
+};
+
+/* The segment that begins with or before the table and holds it; a word at its end may reach out.
+ */
+static void keep_segment(const struct dl_phdr_info *object, uintptr_t table, struct origin *ret) {
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_R) ||
+            table - start >= segment->p_memsz)
+            continue;
+        ret->tables = start;
+        ret->tables_size = segment->p_memsz - sizeof(unw_word_t);
+    }
+}
+
+static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
+    struct table_search *search = context;
+    const ElfW(Phdr) *header = NULL;
+    bool inside = false;
+    (void)size;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && search->address - start < segment->p_memsz)
+            inside = true;
+        else if (segment->p_type == PT_GNU_EH_FRAME)
+            header = segment;
+    }
+    if (!inside)
+        return 0;
+    if (!header)
+        return 1;
+    const struct eh_frame_hdr *table = (const void *)(object->dlpi_addr + header->p_vaddr);
+    if (table->version != 1 || table->count_encoding != UDATA4 ||
+        table->table_encoding != DATAREL_SDATA4)
+        return 1;
+    keep_segment(object, (uintptr_t)table, search->origin);
+    search->table = (unw_dyn_info_t){
+        .start_ip = 0,
+        .end_ip = UINTPTR_MAX,
+        .format = UNW_INFO_FORMAT_REMOTE_TABLE,
+        .u.rti = {.segbase = (uintptr_t)table,
+                  .table_data = (uintptr_t)(table + 1),
+                  .table_len = table->count * 2 * sizeof(int32_t) / sizeof(unw_word_t)},
+    };
+    return 1;
+}
+
+static int find_proc_info(unw_addr_space_t space, unw_word_t address, unw_proc_info_t *ret,
+                          int need_unwind_info, void *argument) {
+    struct table_search search = {.address = address, .origin = argument};
+    dl_iterate_phdr(find_table, &search);
+    if (search.table.u.rti.table_data == 0)
+        return -UNW_ENOINFO;
+    return unwind.search_table(space, address, &search.table, ret, need_unwind_info, argument);
+}
+
+/* ---- opening and walking ---- */
+
+static bool see_nothing(uintptr_t procedure, bool signal_frame, void *context) {
+    (void)procedure, (void)signal_frame, (void)context;
+    return false;
+}
+
+/* The first call makes libunwind initialize, and that opens a pipe, for local unwinding too, which
+ * we never do (1.6, src/x86_64/Ginit.c, open_pipe). The host would find two descriptors that it
+ * does not know. So the call is made in a child that shares our memory, but has descriptors and
+ * limits of its own, and may open none. */
+static int first_call(void *unused) {
+    static unw_accessors_t accessors = {
+        .find_proc_info = find_proc_info,
+        .put_unwind_info = nothing_to_put,
+        .get_dyn_info_list_addr = no_dynamic_info,
+        .access_mem = access_mem,
+        .access_reg = access_reg,
+        .access_fpreg = access_fpreg,
+        .resume = no_resume,
+        .get_proc_name = no_name,
+    };
+    const struct rlimit none = {0, 0};
+    (void)unused;
+    if (setrlimit(RLIMIT_NOFILE, &none) != 0)
+        return 1;
+    unwind.space = unwind.create_addr_space(&accessors, 0);
+    /* The cache has a lock: a thread that walks while another one forks would leave it taken in the
+     * child for ever. A fork every now and then needs no cache. */
+    if (!unwind.space || unwind.set_caching_policy(unwind.space, UNW_CACHE_NONE) != 0)
+        return 1;
+    unwind.ready = true;
+    gf_unwind_walk(see_nothing, NULL);
+    return 0;
+}
+
+/* Returns whether the first call was made. The child sends no signal when it ends, and only who
+ * asks for its like (__WCLONE) can wait for it. */
+static bool initialize(void) {
+    enum { STACK_SIZE = 128 * 1024 };
+    int status = -1;
+    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return false;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before); /* no handler of the host's may run in the child */
+    pid_t child = clone(first_call, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK, NULL);
+    while (child > 0 && waitpid(child, &status, (int)__WCLONE) < 0 && errno == EINTR)
+        continue;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, STACK_SIZE);
+    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool gf_unwind_open(void) {
+    static bool tried; /* a library that is not there will not come, and looking for it costs */
+    if (tried)
+        return unwind.ready;
+    tried = true;
+    void *library = dlopen("libunwind-x86_64.so.8", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return false;
+
+    /* POSIX lets dlsym's object pointer hold a function; ISO C has no cast for it */
+    *(void **)&unwind.create_addr_space = dlsym(library, NAME_OF(unw_create_addr_space));
+    *(void **)&unwind.set_caching_policy = dlsym(library, NAME_OF(unw_set_caching_policy));
+    *(void **)&unwind.init_remote = dlsym(library, NAME_OF(unw_init_remote));
+    *(void **)&unwind.step = dlsym(library, NAME_OF(unw_step));
+    *(void **)&unwind.get_proc_info = dlsym(library, NAME_OF(unw_get_proc_info));
+    *(void **)&unwind.is_signal_frame = dlsym(library, NAME_OF(unw_is_signal_frame));
+    *(void **)&unwind.search_table = dlsym(library, NAME_OF(UNW_OBJ(dwarf_search_unwind_table)));
+    if (!unwind.create_addr_space || !unwind.set_caching_policy || !unwind.init_remote ||
+        !unwind.step || !unwind.get_proc_info || !unwind.is_signal_frame || !unwind.search_table)
+        return false;
+    unwind.ready = initialize() && unwind.ready;
+    return unwind.ready;
+}
+
+bool gf_unwind_ready(void) {
+    return unwind.ready;
+}
+
+bool gf_unwind_walk(bool (*visit)(uintptr_t procedure, bool signal_frame, void *context),
+                    void *context) {
+    struct origin origin = {0};
+    unw_cursor_t cursor;
+    unw_proc_info_t procedure;
+    if (!unwind.ready || getcontext(&origin.registers) != 0 ||
+        unwind.init_remote(&cursor, unwind.space, &origin) != 0)
+        return false;
+    for (int depth = 0; depth < MAX_FRAMES; depth++) {
+        /* Without tables, libunwind would follow frame pointers: guesses. */
+        if (unwind.get_proc_info(&cursor, &procedure) != 0)
+            return false;
+        if (visit(procedure.start_ip, unwind.is_signal_frame(&cursor) > 0, context))
+            return false;
+        int stepped = unwind.step(&cursor);
+        if (stepped <= 0)
+            return stepped == 0;
+    }
+    return false;
+}
+
+void gf_unwind_abandon(void) {
+    unwind.ready = false;
+}

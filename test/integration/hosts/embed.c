@@ -1,0 +1,429 @@
+/* A C program that embeds Python without being linked to it, and forks in every way that a host may
+ * think of.
+ *
+ *   embed LIBPYTHON local|global SIGNALS SCENARIO
+ *
+ * SIGNALS is the argument of Py_InitializeEx. Prints reports (see host.h) and exits with 0 if every
+ * child has.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+
+enum { STRESS_FORKS = 200, HANG_AFTER = 120 };
+
+static const char *library;
+static int scope, signals;
+static void *saved; /* the main thread's state while it is detached */
+
+/* ---- what children do ---- */
+
+/* From 3.13 on PyOS_AfterFork_Child insists on PyOS_BeforeFork. A host without either, like uWSGI
+ * by default, goes on as it is. */
+static void repair(void) {
+    if (!host_repairs_need_hooks())
+        py.PyOS_AfterFork_Child();
+    host_report_collector("child");
+}
+
+static void repair_with_hooks(void) {
+    py.PyOS_AfterFork_Child();
+    host_report_collector("child");
+}
+
+static void attach_and_repair(void) {
+    py.PyEval_RestoreThread(saved);
+    repair();
+}
+
+static void repair_and_collect(void) {
+    py.PyOS_AfterFork_Child();
+    host_run("gc.collect()");
+}
+
+static void begin(void) {
+    host_open(library, scope);
+    host_start(signals);
+}
+
+/* ---- the calling thread's state ---- */
+
+static void attached(void) {
+    begin();
+    host_fork(repair);
+    host_report_collector("parent");
+}
+
+static void detached(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    host_fork(attach_and_repair);
+    py.PyEval_RestoreThread(saved);
+    host_report_collector("parent");
+}
+
+static pid_t fork_with_hooks(void) {
+    py.PyOS_BeforeFork();
+    pid_t pid = fork();
+    if (pid != 0)
+        py.PyOS_AfterFork_Parent();
+    return pid;
+}
+
+static void hooks(void) {
+    begin();
+    host_fork_with(fork_with_hooks, repair_with_hooks);
+    host_report_collector("parent");
+}
+
+static pid_t fork_pty(void) {
+    int terminal = -1;
+    return forkpty(&terminal, NULL, NULL, NULL);
+}
+
+static void pty(void) {
+    begin();
+    host_fork_with(fork_pty, repair);
+    host_report_collector("parent");
+}
+
+static void pty_detached(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    host_fork_with(fork_pty, attach_and_repair);
+}
+
+/* ---- threads ---- */
+
+static void *take_gil_and_fork(void *unused) {
+    int state = py.PyGILState_Ensure();
+    host_fork(repair);
+    py.PyGILState_Release(state);
+    return unused;
+}
+
+static void thread_attached(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    host_in_thread(take_gil_and_fork, NULL);
+    py.PyEval_RestoreThread(saved);
+    host_report_collector("parent");
+}
+
+static void *only_fork(void *unused) {
+    host_fork(NULL);
+    return unused;
+}
+
+/* The main thread holds the GIL and waits for the forking thread. */
+static void stranger(void) {
+    begin();
+    host_in_thread(only_fork, NULL);
+    host_report_collector("parent");
+}
+
+/* Two pipes: the busy thread says that Python code runs, and is told to stop. */
+static int busy_out[2], busy_in[2];
+
+static void *keep_busy(void *unused) {
+    int state = py.PyGILState_Ensure();
+    host_run("os.set_blocking(%d, False)\n"
+             "def busy():\n"
+             "    os.write(%d, b'r')\n"
+             "    while True:\n"
+             "        rings = [[] for i in range(300)]\n"
+             "        for ring in rings: ring.append(ring)\n"
+             "        gc.collect()\n"
+             "        try:\n"
+             "            os.read(%d, 1)\n"
+             "            return\n"
+             "        except BlockingIOError: pass\n"
+             "busy()\n",
+             busy_in[0], busy_out[1], busy_in[0]);
+    py.PyGILState_Release(state);
+    return unused;
+}
+
+static pthread_t start_busy_thread(void) {
+    pthread_t thread;
+    char byte;
+    if (pipe(busy_in) != 0 || pipe(busy_out) != 0 ||
+        pthread_create(&thread, NULL, keep_busy, NULL) != 0 || read(busy_out[0], &byte, 1) != 1)
+        host_fail("no busy thread");
+    return thread;
+}
+
+static void stop_busy_thread(pthread_t thread) {
+    if (write(busy_in[1], "s", 1) != 1 || pthread_join(thread, NULL) != 0)
+        host_fail("the busy thread does not stop");
+}
+
+static void stranger_busy(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    pthread_t busy = start_busy_thread();
+    host_in_thread(only_fork, NULL);
+    stop_busy_thread(busy);
+    py.PyEval_RestoreThread(saved);
+    host_report_collector("parent");
+}
+
+/* The forking thread is known but not attached; another one runs Python code. The child could take
+ * no GIL, with or without us. */
+static void detached_busy(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    pthread_t busy = start_busy_thread();
+    host_fork(NULL);
+    stop_busy_thread(busy);
+    py.PyEval_RestoreThread(saved);
+    host_report_collector("parent");
+}
+
+static void stress_detached(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    pthread_t busy = start_busy_thread();
+    for (int i = 0; i < STRESS_FORKS; i++)
+        host_fork(NULL);
+    stop_busy_thread(busy);
+}
+
+static void stress_hooks(void) {
+    begin();
+    saved = py.PyEval_SaveThread();
+    pthread_t busy = start_busy_thread();
+    for (int i = 0; i < STRESS_FORKS; i++) {
+        py.PyEval_RestoreThread(saved);
+        host_fork_with(fork_with_hooks, repair_and_collect);
+        saved = py.PyEval_SaveThread();
+    }
+    stop_busy_thread(busy);
+}
+
+static void *fork_often(void *unused) {
+    for (int i = 0; i < STRESS_FORKS; i++)
+        host_fork(NULL);
+    return unused;
+}
+
+/* Two threads fork at once, without a thread state and detached, while a third one is busy. */
+static void stress_threads(void) {
+    pthread_t forking;
+    begin();
+    saved = py.PyEval_SaveThread();
+    pthread_t busy = start_busy_thread();
+    if (pthread_create(&forking, NULL, fork_often, NULL) != 0)
+        host_fail("no thread");
+    fork_often(NULL);
+    pthread_join(forking, NULL);
+    stop_busy_thread(busy);
+}
+
+/* ---- the interpreter's life ---- */
+
+static void no_interpreter(void) {
+    host_fork(NULL);
+    attached();
+}
+
+/* The child is the first to have an interpreter. */
+static void initialize_in_child(void) {
+    host_start(signals);
+    host_fork(repair);
+}
+
+static void before_initialize(void) {
+    host_open(library, scope);
+    host_fork(initialize_in_child);
+}
+
+static void after_finalize(void) {
+    begin();
+    host_fork(repair);
+    py.Py_FinalizeEx();
+    host_fork(NULL);
+}
+
+static void initialize_again(void) {
+    after_finalize();
+    host_start(signals);
+    host_fork(repair);
+    host_report_collector("parent");
+}
+
+static void unloaded(void) {
+    void *handle = host_open(library, scope);
+    host_start(signals);
+    host_fork(repair);
+    py.Py_FinalizeEx();
+    dlclose(handle);
+    host_fork(NULL);
+}
+
+static void sub_interpreter(void) {
+    begin();
+    void *own = py.PyThreadState_Swap(NULL);
+    py.PyThreadState_Swap(own);
+    void *sub = py.Py_NewInterpreter();
+    if (!sub)
+        host_fail("no sub-interpreter");
+    host_fork(NULL);
+    py.PyThreadState_Swap(own);
+    host_fork(NULL);
+    saved = py.PyEval_SaveThread();
+    host_fork(NULL);
+    py.PyEval_RestoreThread(saved);
+    host_report_collector("parent");
+    host_report_status();
+    py.PyThreadState_Swap(sub);
+    py.Py_EndInterpreter(sub);
+    py.PyThreadState_Swap(own);
+    host_fork(repair);
+}
+
+/* ---- strange places ---- */
+
+/* A collection in the middle of fork would run the application's callbacks and finalizers there. */
+static void eager_collector(void) {
+    int collections[2];
+    char bytes[64];
+    begin();
+    if (pipe2(collections, O_NONBLOCK) != 0)
+        host_fail("no pipe");
+    host_run("gc.callbacks.append(lambda phase, info: os.write(%d, b'c'))\n"
+             "gc.set_threshold(1)\n"
+             "used_up = [[{}, ()] for i in range(1000)]  # no free lists to allocate from",
+             collections[1]);
+    for (int i = 0; i < 3; i++) {
+        while (read(collections[0], bytes, sizeof bytes) > 0)
+            continue;
+        host_fork(NULL);
+        if (read(collections[0], bytes, sizeof bytes) != -1)
+            host_fail("Python code ran inside fork");
+    }
+}
+
+static void fork_in_handler(int signum) {
+    (void)signum;
+    host_fork(NULL);
+}
+
+static void signal_handler(void) {
+    begin();
+    struct sigaction action = {.sa_handler = fork_in_handler};
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+    saved = py.PyEval_SaveThread();
+    raise(SIGUSR1);
+    py.PyEval_RestoreThread(saved);
+    host_report_collector("parent");
+}
+
+static void constructor(void) {
+    const char *forking = getenv("EMBED_FORKING");
+    begin();
+    void *handle = dlopen(forking, RTLD_NOW);
+    if (!handle || dlclose(handle) != 0)
+        host_fail(dlerror());
+    saved = py.PyEval_SaveThread();
+    if (!dlopen(forking, RTLD_NOW))
+        host_fail(dlerror());
+}
+
+/* As daemon(3) does it: a fork that nobody can interpose. */
+static pid_t hidden_fork(void) {
+    return (pid_t)syscall(SYS_fork);
+}
+
+static void repair_and_fork(void) {
+    repair();
+    host_fork(repair);
+    host_report_status();
+}
+
+static void daemonized(void) {
+    begin();
+    host_fork_with(hidden_fork, repair_and_fork);
+}
+
+__attribute__((noinline)) static void borrow_and_fork(void) {
+    pid_t pid = vfork();
+    if (pid < 0)
+        host_fail("vfork failed");
+    if (pid == 0) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        _exit(child < 0 || waitpid(child, &status, 0) != child || status != 0);
+    }
+    int status = -1;
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        host_fail("the vfork child failed");
+}
+
+static void borrower(void) {
+    begin();
+    borrow_and_fork();
+    host_report_status();
+    host_fork(repair);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} scenarios[] = {
+    {"attached", attached},
+    {"detached", detached},
+    {"hooks", hooks},
+    {"pty", pty},
+    {"pty-detached", pty_detached},
+    {"thread-attached", thread_attached},
+    {"stranger", stranger},
+    {"stranger-busy", stranger_busy},
+    {"detached-busy", detached_busy},
+    {"stress-detached", stress_detached},
+    {"stress-hooks", stress_hooks},
+    {"stress-threads", stress_threads},
+    {"no-interpreter", no_interpreter},
+    {"before-initialize", before_initialize},
+    {"after-finalize", after_finalize},
+    {"initialize-again", initialize_again},
+    {"unloaded", unloaded},
+    {"sub-interpreter", sub_interpreter},
+    {"signal-handler", signal_handler},
+    {"eager-collector", eager_collector},
+    {"constructor", constructor},
+    {"daemonized", daemonized},
+    {"borrower", borrower},
+};
+
+int main(int argc, char **argv) {
+    if (argc != 5)
+        host_fail("usage: embed LIBPYTHON local|global SIGNALS SCENARIO");
+    library = argv[1];
+    scope = strcmp(argv[2], "global") == 0 ? RTLD_GLOBAL : RTLD_LOCAL;
+    signals = atoi(argv[3]);
+    alarm(HANG_AFTER);
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+        if (strcmp(scenarios[i].name, argv[4]) != 0)
+            continue;
+        scenarios[i].run();
+        host_report_status();
+        /* not exit(): a host that never finalizes is the common kind */
+        fflush(NULL);
+        _exit(0);
+    }
+    host_fail("no such scenario");
+}

@@ -1,0 +1,219 @@
+"""The collector's settings: the application's own, and what the knobs make of them."""
+
+import pytest
+
+FREEZE = ("freeze", "first-worker-fork", "os.fork")
+
+FORK = """
+def fork(who):
+    pid = os.fork()
+    if pid == 0:
+        state(who)
+        os._exit(0)
+    wait(pid)
+"""
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "gc.disable()",
+        "gc.disable(); gc.enable()",
+        "gc.enable()",
+        "gc.set_threshold(0)",
+        "gc.set_threshold(50)",
+        "gc.set_threshold(100, 5, 5)",
+        "gc.set_threshold(2000000)",
+        "gc.set_threshold(700, 10)",
+    ],
+)
+@pytest.mark.parametrize("parent", ["restore", "keep"])
+def test_what_the_application_set_itself_wins(python, compare, setting, parent):
+    outcome = compare(
+        python, FORK + setting + '\nsay(gc.isenabled())\nfork("child")\nfork("second")\n', PARENT=parent
+    )
+    assert outcome.events[0] == FREEZE
+    assert outcome.frozen["child"] > 20000
+
+
+def test_settings_made_between_forks_win_too(python, compare):
+    outcome = compare(
+        python,
+        FORK
+        + """
+fork("child")
+gc.set_threshold(123, 4, 5)
+gc.disable()
+fork("second")
+state("parent")
+""",
+    )
+    assert outcome.reasons() == [("freeze", "first-worker-fork"), ("skip", "nothing-new")]
+
+
+def test_an_application_that_freezes_by_itself(python, compare):
+    outcome = compare(
+        python,
+        FORK
+        + """
+gc.disable()
+gc.freeze()
+say(gc.get_freeze_count() > 20000)
+fork("child")
+gc.unfreeze()
+say(gc.get_freeze_count())
+gc.freeze()
+gc.enable()
+fork("second")
+state("parent")
+""",
+    )
+    assert outcome.events[0] == FREEZE
+    assert outcome.frozen["child"] >= 0
+
+
+@pytest.mark.parametrize(
+    "startup, defer, expected",
+    [("defer", 500000, 500001), ("defer", 1000, 1001), ("disable", 500000, 2**31 - 1)],
+)
+def test_the_collector_is_put_off_until_the_first_fork(python, compare, startup, defer, expected):
+    outcome = compare(
+        python,
+        FORK
+        + """
+with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
+    notes.write("threshold %d\\n" % gc.get_threshold()[0])
+    notes.write("own 0\\n")
+say(gc.isenabled(), gc.get_threshold()[1:])
+fork("child")
+state("parent")
+""",
+        STARTUP=startup,
+        DEFER=defer,
+    )
+    own = int(outcome.stdout.split("child (")[1].split(",")[0])
+    assert outcome.frozen["threshold"] == expected - own
+
+
+def test_a_collector_that_is_kept_is_the_applications(python, compare):
+    outcome = compare(python, FORK + 'state("before")\nfork("child")\nstate("parent")\n', STARTUP="keep")
+    assert outcome.events == [FREEZE]
+    assert outcome.frozen["before"] == 0
+    assert outcome.frozen["child"] > 20000
+
+
+COLLECTIONS = """
+collections = []
+gc.callbacks.append(lambda phase, info: phase == "start" and collections.append(info["generation"]))
+"""
+
+
+@pytest.mark.parametrize("startup, runs", [("defer", False), ("disable", False), ("keep", True)])
+def test_a_put_off_collector_does_not_run(python, compare, startup, runs):
+    outcome = compare(
+        python,
+        COLLECTIONS
+        + """
+MORE = [[i] for i in range(100000)]
+with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
+    notes.write("collections %d\\n" % len(collections))
+say(gc.isenabled())
+""",
+        STARTUP=startup,
+    )
+    # Against the inert run: far fewer where it is put off. Where it is kept, the objects that came
+    # with the hook may have moved one collection across the end.
+    difference = outcome.frozen["collections"]
+    assert abs(difference) <= 1 if runs else difference < -10
+
+
+def test_garbage_that_runs_away_is_collected_after_all(python, compare):
+    outcome = compare(
+        python,
+        COLLECTIONS
+        + """
+for _ in range(5000):
+    cycle = []
+    cycle.append(cycle)
+say(len(collections) > 0, len(gc.get_objects()) < 40000)
+""",
+        DEFER=1000,
+    )
+    assert outcome.stdout == "True True\n"
+
+
+@pytest.mark.parametrize(
+    "parent, expected", [("restore", ["own", "own"]), ("keep", ["put off", "put off"])]
+)
+def test_the_parent_after_its_fork(python, compare, parent, expected):
+    outcome = compare(
+        python,
+        FORK
+        + """
+own = []
+def look():
+    with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
+        notes.write("parent%d %d\\n" % (len(own), gc.get_threshold()[0]))
+    own.append(1)
+fork("child")
+look()
+fork("second")
+look()
+""",
+        PARENT=parent,
+    )
+    differences = [outcome.frozen["parent0"], outcome.frozen["parent1"]]
+    assert ["put off" if difference > 0 else "own" for difference in differences] == expected
+
+
+@pytest.mark.parametrize(
+    "collect, expected",
+    [("repeat", [0, 1]), ("always", [1, 1]), ("never", [0, 0])],
+)
+def test_collections_before_a_freeze(python, compare, collect, expected):
+    outcome = compare(
+        python,
+        COLLECTIONS
+        + """
+gc.disable()
+def note_collections(who):
+    with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
+        notes.write("%s %d\\n" % (who, collections.count(2)))
+    collections.clear()
+for who in "first", "second":
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    wait(pid)
+    note_collections(who)
+    MORE = [[i] for i in range(30000)]
+""",
+        COLLECT=collect,
+    )
+    assert outcome.reasons() == [("freeze", "first-worker-fork"), ("freeze", "heap-grown")]
+    assert [outcome.frozen["first"], outcome.frozen["second"]] == expected
+
+
+def test_garbage_is_not_frozen_on_a_repeat(python, compare):
+    outcome = compare(
+        python,
+        FORK
+        + """
+import weakref
+class Garbage:
+    pass
+gc.disable()
+fork("child")
+garbage = Garbage()
+garbage.cycle = garbage
+reference = weakref.ref(garbage)
+del garbage
+MORE = [[i] for i in range(30000)]
+say(reference() is not None)
+fork("second")
+with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
+    notes.write("alive %d\\n" % (reference() is not None))
+""",
+    )
+    assert outcome.reasons() == [("freeze", "first-worker-fork"), ("freeze", "heap-grown")]
+    assert outcome.frozen["alive"] == -1

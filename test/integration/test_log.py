@@ -1,0 +1,102 @@
+"""What the log says, and where, with each interpreter."""
+
+import json
+import re
+
+import pytest
+from conftest import environment, run
+
+FORKS = """
+import os
+for _ in range(2):
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+"""
+
+NUMBERS = {"v", "ts", "pid", "child", "fork_us"}
+WORDS = {"event", "reason", "caller", "script", "python"}
+OF_A_FREEZE = {"mode", "tracked", "collect_us", "freeze_us"}
+
+
+def test_json_has_one_object_a_line(python):
+    outcome = run([python.path, "-c", FORKS], environment(LOG_FORMAT="json"))
+    freeze, skip = [json.loads(line) for line in outcome.stderr.splitlines()]
+    assert set(freeze) == NUMBERS | WORDS | OF_A_FREEZE
+    assert set(skip) == NUMBERS | WORDS
+    for event in freeze, skip:
+        assert all(isinstance(event[name], (int, float)) for name in NUMBERS)
+        assert all(isinstance(event[name], str) for name in WORDS)
+        assert (event["v"], event["caller"], event["python"]) == (1, "os.fork", python.text)
+        assert event["pid"] != event["child"] > 0
+    assert (freeze["event"], freeze["reason"], freeze["mode"]) == ("freeze", "first-worker-fork", "freeze")
+    assert (skip["event"], skip["reason"]) == ("skip", "nothing-new")
+    assert freeze["tracked"] > 0
+
+
+def test_json_messages(python):
+    outcome = run([python.path, "-c", "pass"], environment(LOG_FORMAT="json", KSM="on", WHEN='"\\\xe9'))
+    messages = [json.loads(line) for line in outcome.stderr.splitlines()]
+    assert [message["event"] for message in messages] == ["message", "message"]
+    assert all(set(message) == {"v", "ts", "pid", "event", "level", "message"} for message in messages)
+    assert "GCFREEZE_WHEN" in messages[0]["message"]
+
+
+def test_a_file_for_each_process(python, tmp_path):
+    program = """
+import os
+pid = os.fork()
+if pid == 0:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()
+print(os.getpid(), pid)
+"""
+    outcome = run([python.path, "-c", program], environment(LOG_FILE=tmp_path / "log-%p.txt"))
+    assert outcome.stderr == ""
+    names = {"log-%s.txt" % pid for pid in outcome.stdout.split()}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for name in names:
+        text = (tmp_path / name).read_text()
+        assert text.count("\n") == 1
+        assert "freeze first-worker-fork" in text
+
+
+def test_a_file_that_all_processes_share(python, tmp_path):
+    path = tmp_path / "log"
+    path.write_text("kept\n")
+    run([python.path, "-c", FORKS], environment(LOG_FILE=path))
+    lines = path.read_text().splitlines()
+    assert [line.split()[1:3] for line in lines[1:]] == [
+        ["freeze", "first-worker-fork"],
+        ["skip", "nothing-new"],
+    ]
+    assert lines[0] == "kept"
+
+
+@pytest.mark.parametrize("level", ["none", "error", "warn"])
+def test_quiet_levels_say_nothing_of_forks(python, level):
+    assert run([python.path, "-c", FORKS], environment(LOG=level)).stderr == ""
+
+
+def test_an_inert_library_says_nothing(python):
+    assert run([python.path, "-c", FORKS], environment(**{"": 0, "LOG": "debug"})).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "knobs, lines",
+    [
+        ({"MODE": "immortal"}, ["GCFREEZE_MODE=immortal is not there yet; using freeze"]),
+        ({"RESHARE": "on"}, ["GCFREEZE_RESHARE is not there yet; nothing is given back"]),
+        ({"RESHARE": "30"}, ["GCFREEZE_RESHARE is not there yet; nothing is given back"]),
+        ({"RESHARE_THREADS": "on"}, ["GCFREEZE_RESHARE_THREADS is not there yet; nothing is given back"]),
+        ({"KSM": "yes"}, ["GCFREEZE_KSM is not there yet; nothing is marked"]),
+        ({"MODE": "freeze", "RESHARE": "off", "RESHARE_THREADS": "no", "KSM": "0"}, []),
+    ],
+    ids=str,
+)
+def test_what_is_not_there_yet_is_said_once(python, knobs, lines):
+    outcome = run([python.path, "-c", FORKS], environment(LOG="warn", **knobs))
+    assert [re.sub(r"gcfreeze\[\d+\]: ", "", line) for line in outcome.stderr.splitlines()] == lines

@@ -1,0 +1,167 @@
+#include "support/fake.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/child.h"
+
+struct gf_fake gf_fake;
+
+/* Every call leaves another errno behind: what the host sees must be its own. */
+static int record(const char *call) {
+    size_t length = strlen(gf_fake.calls);
+    assert_true(length + strlen(call) + 2 < sizeof gf_fake.calls);
+    snprintf(gf_fake.calls + length, sizeof gf_fake.calls - length, "%s%s", length ? " " : "",
+             call);
+    if (gf_fake.during)
+        gf_fake.during(call);
+    errno = ENOTTY;
+    return gf_fake.failing && strcmp(gf_fake.failing, call) == 0 ? -1 : 0;
+}
+
+static enum gcfreeze_reason find(void) {
+    record("find");
+    return gf_fake.found;
+}
+
+static enum gcfreeze_reason attach(enum gf_moment moment, const struct gf_attach_options *options,
+                                   void (*before)(void), void (*gone)(void)) {
+    record("attach");
+    gf_fake.moment = moment;
+    gf_fake.options = *options;
+    if (gf_fake.attached == GCFREEZE_REASON_NONE) {
+        gf_fake.before = before;
+        gf_fake.gone = gone;
+    }
+    return gf_fake.attached;
+}
+
+static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
+    record("enter");
+    gf_fake.moment = moment;
+    *ret = (struct gf_entry){.caller = gf_fake.caller};
+    return gf_fake.entered;
+}
+
+static void leave(struct gf_entry *entry) {
+    (void)entry;
+    record("leave");
+}
+
+static void reenter(struct gf_entry *entry) {
+    (void)entry;
+    record("reenter");
+}
+
+static int suspend(bool *ret_enabled) {
+    *ret_enabled = true;
+    return record("suspend");
+}
+
+static int resume(bool enabled) {
+    assert_true(enabled);
+    return record("resume");
+}
+
+static int lift(void) {
+    return record("lift");
+}
+
+static int put_off(void) {
+    return record("put_off");
+}
+
+static long count_new(enum gf_moment moment, long min_new) {
+    (void)moment;
+    (void)min_new;
+    record("count");
+    return gf_fake.count;
+}
+
+static int freeze(enum gf_moment moment) {
+    gf_fake.moment = moment;
+    return record("freeze");
+}
+
+static int collect(void) {
+    return record("collect");
+}
+
+static const char *version(void) {
+    return gf_fake.version;
+}
+
+static const char *remark(void) {
+    return gf_fake.remark;
+}
+
+static bool unwinding(void) {
+    return gf_fake.unwinding;
+}
+
+const struct gf_runtime gf_fake_runtime = {
+    .find = find,
+    .attach = attach,
+    .enter = enter,
+    .leave = leave,
+    .reenter = reenter,
+    .suspend = suspend,
+    .resume = resume,
+    .lift = lift,
+    .put_off = put_off,
+    .count_new = count_new,
+    .freeze = freeze,
+    .collect = collect,
+    .version = version,
+    .remark = remark,
+    .unwinding = unwinding,
+};
+
+void gf_fake_start(char *const *environment) {
+    static char *argv[] = {"python3", "/srv/gunicorn", NULL};
+    const struct gf_host host = {
+        .library = "libgcfreeze.so", .argc = 2, .argv = argv, .environment = environment};
+    gf_fake = (struct gf_fake){
+        .caller = GF_CALLER_OS_FORK,
+        .count = 1000,
+        .version = "3.13.5",
+        .unwinding = true,
+        .child = 4242,
+    };
+    gf_engine_start(&gf_fake_runtime, &host);
+}
+
+pid_t gf_fake_real(void *arguments) {
+    (void)arguments;
+    gf_fake.errno_at_fork = errno;
+    record("real");
+    errno = gf_fake.error;
+    return gf_fake.child;
+}
+
+pid_t gf_fake_fork(void) {
+    gf_fake.calls[0] = '\0';
+    return gf_engine_fork(gf_fake_real, NULL);
+}
+
+pid_t gf_fake_os_fork(void) {
+    gf_fake.calls[0] = '\0';
+    if (gf_fake.before)
+        gf_fake.before();
+    return gf_engine_fork(gf_fake_real, NULL);
+}
+
+const char *gf_fake_calls(void) {
+    static char calls[sizeof gf_fake.calls];
+    strcpy(calls, gf_fake.calls);
+    gf_fake.calls[0] = '\0';
+    return calls;
+}
+
+struct gcfreeze_status gf_fake_status(void) {
+    struct gcfreeze_status status;
+    gf_engine_status(&status);
+    return status;
+}
