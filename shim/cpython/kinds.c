@@ -97,11 +97,11 @@ static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *
     bool is_class = slot(type, SLOT_DEALLOC) == kinds->class_dealloc;
     struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type, is_class)};
     enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
-    /* classes themselves, whatever their metaclass is */
+    /* Classes themselves, whatever their metaclass is. Their bases always refer to them weakly. */
     if (kind.shape == GF_SHAPE_CLASS)
         fate = slot(type, SLOT_FINALIZE) ? GF_FATE_BEHIND : GF_FATE_CONTAINER;
-    else if (is_class || fate == GF_FATE_CONTAINER)
-        kind.weakref_offset = is_class ? (int32_t)type->weakref_offset : 0;
+    else if (fate == GF_FATE_CONTAINER)
+        kind.weakref_offset = (int32_t)type->weakref_offset;
     if (type->flags & GF_TYPE_GC)
         *(void **)&kind.traverse = slot(type, SLOT_TRAVERSE);
     if (!kind.traverse && kind.shape == GF_SHAPE_TRAVERSE)
