@@ -167,8 +167,6 @@ static int visit_parts(struct walk *walk, const struct gf_kind *kind, gf_object 
         return visit_attributes(walk, object, code_parts);
     if (copy.shape == GF_SHAPE_CLASS)
         return visit_class(walk, &copy, object);
-    if (copy.shape == GF_SHAPE_DICT_SUBTYPE && visit_dict(walk, object))
-        return 1;
     /* The collector traverses tracked objects alone; others may be half-built. */
     if (copy.traverse && gf_python.api.PyObject_GC_IsTracked(object))
         return copy.traverse(object, visit, walk);
@@ -181,7 +179,7 @@ static bool next_parts(struct frame *frame, enum gf_shape shape, gf_object **ret
     const struct gf_api *api = &gf_python.api;
     long hash = 0;
     *ret_key = NULL;
-    if (shape == GF_SHAPE_DICT)
+    if (shape == GF_SHAPE_DICT || shape == GF_SHAPE_DICT_SUBTYPE)
         return api->PyDict_Next(frame->object, &frame->position, ret_key, ret_value);
     if (shape == GF_SHAPE_SET)
         return api->_PySet_NextEntry(frame->object, &frame->position, ret_value, &hash);
@@ -215,7 +213,10 @@ static int advance(struct walk *walk) {
             return 0; /* first what was found; the rest is taken up again later */
     }
     walk->depth--;
-    return 0;
+    if (shape != GF_SHAPE_DICT_SUBTYPE)
+        return 0;
+    kind = kind_of(walk, object); /* the table may have moved */
+    return !kind || visit_parts(walk, kind, object);
 }
 
 static int run(struct walk *walk) {
@@ -226,10 +227,15 @@ static int run(struct walk *walk) {
     return 0;
 }
 
+/* Some entries and not one: new ones may hold None or a small int here and there. */
 static bool immortal_at(gf_object *container, enum gf_shape shape, long position) {
     struct frame frame = {container, position};
     gf_object *key = NULL, *value = NULL;
-    return !next_parts(&frame, shape, &key, &value) || !value || gf_is_immortal(value);
+    for (int i = 0; i < 8 && next_parts(&frame, shape, &key, &value); i++) {
+        if ((key && !gf_is_immortal(key)) || (value && !gf_is_immortal(value)))
+            return false;
+    }
+    return true;
 }
 
 /* New entries of lists and dicts come at the end. Goes back from there, in doubling steps, to a
