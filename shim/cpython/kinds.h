@@ -14,7 +14,14 @@
 #include "cpython/layout.h"
 
 /* See fates.def. */
-enum gf_fate { GF_FATE_ATOM = 1, GF_FATE_CONTAINER, GF_FATE_BEHIND, GF_FATE_LEAVE };
+enum gf_fate {
+    GF_FATE_ATOM = 1,
+    GF_FATE_CONTAINER,
+    GF_FATE_BEHIND,
+    GF_FATE_LEAVE,
+    GF_FATE_WATCHED,
+    GF_FATE_END
+};
 
 /* How to find what an object refers to: all at once, or, from LIST on, one by one. */
 enum gf_shape {
