@@ -161,6 +161,56 @@ say_all(repr(text.getvalue()))
 
 program(
     """
+import tempfile, weakref
+class Mortal:
+    def __init__(self, name): self.name = name
+    def __del__(self): say("end of", self.name)
+class Holder:
+    def __init__(self, it): self.it = it
+class Slotted:
+    __slots__ = ("it",)
+    def __init__(self, it): self.it = it
+class Words(dict):
+    pass
+def generate():
+    try:
+        yield
+    finally:
+        say("end of a generator")
+def closure(it):
+    return lambda: it
+GENERATOR = Holder({"it": generate()})
+next(GENERATOR.it["it"])
+DICT, LIST, TUPLE = {"it": Mortal("dict")}, [Mortal("list")], (1, Mortal("tuple"))
+DEEP = {"a": [Holder((Slotted({"b": Words(c=[Mortal("deep")])}), "x"))]}
+CLOSURE = closure(Mortal("closure"))
+PATH = tempfile.mkdtemp() + "/file"
+FILE = Holder(open(PATH, "w"))
+FILE.it.write("flushed when dropped")
+SHARED = Mortal("shared")
+TWO = [Holder(SHARED)], [Holder(SHARED)]
+del SHARED
+REFERRED = Holder(set())
+REFERENCE = weakref.ref(REFERRED.it, lambda _: say("called back"))
+CYCLE = Holder(Mortal("cycle"))
+CYCLE.me = CYCLE
+""",
+    """
+GENERATOR = None
+DICT = LIST = TUPLE = None
+DEEP = CLOSURE = None
+FILE = None
+say_all(open(PATH).read() if not pid else "")
+TWO = TWO[:1]
+say_all("one of two")
+del TWO
+REFERRED = None
+CYCLE.it = None
+""",
+)("what_holds_something_with_an_end_ends_too")
+
+program(
+    """
 import io, shutil, tempfile
 NAMED = {"it": tempfile.NamedTemporaryFile()}
 UNNAMED = tempfile.TemporaryFile()
