@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.support.figure import tables
 from bench.support.setup import Setup, find_pythons
 
-NAMES = ["collect", "fork", "exec", "startup", "between"]
+NAMES = ["collect", "immortal", "fork", "exec", "startup", "between"]
 
 
 def machine(options, figures):
