@@ -9,9 +9,9 @@ before and after its exit.
 usage: worker.py
 """
 
-import csv, ctypes, datetime, decimal, email.message, gc, html.parser, http.client, json  # noqa: E401
-import logging.config, multiprocessing, os, pickle, random, resource, sqlite3, ssl  # noqa: E401
-import statistics, sys, unittest, urllib.request, xml.dom.minidom, zipfile  # noqa: E401
+import csv, ctypes, datetime, decimal, email.message, gc, html.parser, http.client, json
+import logging.config, multiprocessing, os, pickle, random, resource, sqlite3, ssl
+import statistics, sys, unittest, urllib.request, xml.dom.minidom, zipfile
 
 
 class Item:

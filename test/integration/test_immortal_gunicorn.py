@@ -28,7 +28,10 @@ def rollup_kb(pid, row):
 
 def serve_often(server):
     answers = [server.ask(pid) for pid in server.workers(2) for _ in range(20)]
-    return [dict(answers[last], private_kb=rollup_kb(answers[last]["pid"], "Private_Dirty")) for last in (19, 39)]
+    return [
+        dict(answer, private_kb=rollup_kb(answer["pid"], "Private_Dirty"))
+        for answer in (answers[19], answers[39])
+    ]
 
 
 def test_workers_share_what_they_read(gunicorn, tmp_path):
