@@ -125,6 +125,8 @@ static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *
         *(void **)&kind.traverse = slot(type, SLOT_TRAVERSE);
     if (!kind.traverse && kind.shape == GF_SHAPE_TRAVERSE)
         fate = without_parts(fate);
+    const void *exact = type;
+    kind.keeps_hash = exact == gf_python.api.PyUnicode_Type || exact == gf_python.api.PyBytes_Type;
     kind.fate = (uint8_t)fate;
     return kind;
 }

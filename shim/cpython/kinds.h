@@ -42,6 +42,8 @@ struct gf_kind {
     int (*traverse)(gf_object *, gf_visit *, void *);
     int32_t weakref_offset; /* of the list of weak references to an object; 0: has none */
     uint8_t fate, shape;
+    bool keeps_hash; /* exactly str or bytes: their hash is kept in the object when it is asked for
+                      */
 };
 
 struct gf_kinds {

@@ -171,6 +171,8 @@ static int visit(gf_object *object, void *context) {
      */
     if (fate == GF_FATE_CONTAINER && object->count_low > 1 && seen(walk, object))
         return 0;
+    if (kind->keeps_hash)
+        gf_python.api.PyObject_Hash(object); /* or the first worker to ask copies the page */
     int64_t count_word = object->count_word;
     walk->mark(object);
     walk->marked++;

@@ -76,6 +76,23 @@ def test_reading_everything_copies_nothing(interpreter, tmp_path):
     assert events[0]["immortal"] > 50000 * 3 + 12500 * 3
 
 
+HASHED = """
+TEXTS = [{"text": "text %d" % number, "bytes": b"bytes %d" % number} for number in range(100000)]
+def hash_all():
+    for entry in TEXTS:
+        hash(entry["text"]), hash(entry["bytes"])
+if fork():
+    hash_all()
+    tell(private_kb=kb("Private_Dirty"))
+    os._exit(0)
+"""
+
+
+def test_hashes_of_texts_are_there_before_a_worker_asks(interpreter, tmp_path):
+    [told], _ = start(interpreter, tmp_path, HASHED)
+    assert told["private_kb"] <= LITTLE_KB
+
+
 END_OF_A_WORKER = HEAP + """
 MORE = [Item(number) for number in range(100000)]
 if fork():
