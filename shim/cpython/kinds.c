@@ -79,7 +79,7 @@ static enum gf_fate fate_of_class(const struct gf_kinds *kinds, const struct gf_
                                */
 }
 
-static enum gf_shape shape_of(const struct gf_type *type, bool is_class) {
+static enum gf_shape shape_of(const struct gf_type *type) {
     const struct gf_api *api = &gf_python.api;
     const void *exact = type;
     if (type->flags & GF_TYPE_CLASS)
@@ -94,7 +94,7 @@ static enum gf_shape shape_of(const struct gf_type *type, bool is_class) {
         return GF_SHAPE_TUPLE;
     if ((exact == api->PySet_Type || exact == api->PyFrozenSet_Type) && api->_PySet_NextEntry)
         return GF_SHAPE_SET;
-    if (!is_class && strcmp(type->name, "code") == 0)
+    if (is_builtin(type) && strcmp(type->name, "code") == 0)
         return GF_SHAPE_CODE;
     return GF_SHAPE_TRAVERSE;
 }
@@ -114,7 +114,7 @@ static enum gf_fate without_parts(enum gf_fate fate) {
 
 static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *type) {
     bool is_class = slot(type, SLOT_DEALLOC) == kinds->class_dealloc;
-    struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type, is_class)};
+    struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type)};
     enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
     /* Classes themselves, whatever their metaclass is. Their bases always refer to them weakly. */
     if (kind.shape == GF_SHAPE_CLASS)
