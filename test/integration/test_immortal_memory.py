@@ -157,7 +157,7 @@ for rounds in range(3):
         name = "%d %d" % (rounds, number)
         DICT[name] = [name]
         LIST.append(Thing())
-        MIXED.append(None if number % 2 else [number])
+        MIXED.append([number] if number % 2 else None)
     for number in range(900):
         GONE.pop(str(number), None)
     GONE[str(rounds)] = Thing()
