@@ -133,7 +133,7 @@ def gunicorn_speed(setup, log):
         for running in (without, with_library):
             running.wait_for_workers()
             batch(running)
-        return pairs.in_turn(setup.count(60, 20), lambda: batch(without), lambda: batch(with_library))
+        return pairs.in_turn(setup.count(600, 100), lambda: batch(without), lambda: batch(with_library))
 
 
 def replace_workers(running, count):
