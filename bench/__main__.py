@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.support.figure import show
 from bench.support.setup import Setup, find_pythons, library_version
 
-NAMES = ["collect", "fork", "exec", "startup", "between"]
+NAMES = ["collect", "immortal", "fork", "exec", "startup", "between"]
 
 
 def machine(options, version, figures):

@@ -21,8 +21,14 @@ struct gf_decision {
     bool worker;  /* counts as one: the child goes on as Python */
     bool restore; /* the child gets the application's collector settings */
     bool freeze;
-    bool collect; /* before the freeze */
+    bool collect;  /* before the freeze */
+    bool immortal; /* after it, if the mode says so and the interpreter can */
 };
+
+/* With GCFREEZE_WHEN=auto, freezes of one process that also make objects immortal. What a parent
+ * replaces after one of them is never freed, and a parent that keeps replacing would keep growing.
+ */
+enum { GF_IMMORTAL_FREEZES = 8 };
 
 struct gf_decision gf_policy_decide(const struct gf_config *config, const struct gf_facts *facts);
 

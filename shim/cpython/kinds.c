@@ -9,7 +9,8 @@
 enum { SLOT_BASE = 48, SLOT_DEALLOC = 52, SLOT_DEL = 53, SLOT_TRAVERSE = 71, SLOT_FINALIZE = 80 };
 
 enum { ATOM = GF_FATE_ATOM, CONTAINER = GF_FATE_CONTAINER, BEHIND = GF_FATE_BEHIND };
-enum { LEAVE = GF_FATE_LEAVE, FIRST_TABLE = 4096 * sizeof(struct gf_kind) };
+enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END };
+enum { FIRST_TABLE = 4096 * sizeof(struct gf_kind) };
 
 static const struct {
     enum gf_fate fate;
@@ -24,12 +25,16 @@ static void *slot(const struct gf_type *type, int number) {
     return gf_python.api.PyType_GetSlot((gf_object *)(uintptr_t)type, number);
 }
 
-/* Types of C with a bare name are CPython's own if they are static and immortal; anybody may call a
- * heap type "list". */
+/* A bare name: CPython's own if the type is static and immortal; anybody may call a heap type
+ * "list". */
+static bool is_builtin(const struct gf_type *type) {
+    return !strchr(type->name, '.') && !(type->flags & GF_TYPE_HEAP) &&
+           gf_is_immortal(&type->object);
+}
+
 static bool names(const char *row, const struct gf_type *type) {
     size_t length = strlen(row);
-    bool bare = strchr(row, '.') == NULL;
-    if (bare && ((type->flags & GF_TYPE_HEAP) || !gf_is_immortal(&type->object)))
+    if (!strchr(row, '.') && !is_builtin(type))
         return false;
     if (row[length - 1] == '.')
         return strncmp(type->name, row, length) == 0;
@@ -43,7 +48,7 @@ static enum gf_fate fate_of_c_type(const struct gf_type *type) {
         if (names(fates[i].name, type))
             return fates[i].fate;
     }
-    return GF_FATE_BEHIND;
+    return is_builtin(type) ? GF_FATE_BEHIND : GF_FATE_WATCHED;
 }
 
 /* The first base that Python code did not define: its deallocator is the one that counts. */
@@ -58,22 +63,23 @@ static const struct gf_type *c_base(const struct gf_kinds *kinds, const struct g
 static enum gf_fate fate_of_class(const struct gf_kinds *kinds, const struct gf_type *type) {
     const struct gf_type *base = c_base(kinds, type);
     if (!base)
-        return GF_FATE_BEHIND;
+        return GF_FATE_WATCHED;
     if (kinds->thread_class &&
         gf_python.api.PyType_IsSubtype((gf_object *)(uintptr_t)type,
                                        (gf_object *)(uintptr_t)kinds->thread_class))
-        return GF_FATE_LEAVE; /* threads end, and others wait for it */
+        return GF_FATE_END; /* threads end, and others wait for it */
     enum gf_fate fate = fate_of_c_type(base);
-    if (fate == GF_FATE_LEAVE)
+    if (fate == GF_FATE_LEAVE || fate == GF_FATE_END)
         return fate;
-    bool finalized = slot(type, SLOT_FINALIZE) || slot(type, SLOT_DEL); /* __del__ */
-    if (finalized || fate == GF_FATE_BEHIND)
-        return GF_FATE_BEHIND;
+    if (slot(type, SLOT_FINALIZE) || slot(type, SLOT_DEL)) /* __del__ */
+        return GF_FATE_WATCHED;
+    if (fate == GF_FATE_BEHIND || fate == GF_FATE_WATCHED)
+        return fate;
     return GF_FATE_CONTAINER; /* an int has no parts, but an instance of its subclass has a __dict__
                                */
 }
 
-static enum gf_shape shape_of(const struct gf_type *type, bool is_class) {
+static enum gf_shape shape_of(const struct gf_type *type) {
     const struct gf_api *api = &gf_python.api;
     const void *exact = type;
     if (type->flags & GF_TYPE_CLASS)
@@ -88,26 +94,39 @@ static enum gf_shape shape_of(const struct gf_type *type, bool is_class) {
         return GF_SHAPE_TUPLE;
     if ((exact == api->PySet_Type || exact == api->PyFrozenSet_Type) && api->_PySet_NextEntry)
         return GF_SHAPE_SET;
-    if (!is_class && strcmp(type->name, "code") == 0)
+    if (is_builtin(type) && strcmp(type->name, "code") == 0)
         return GF_SHAPE_CODE;
     return GF_SHAPE_TRAVERSE;
 }
 
+static enum gf_fate without_parts(enum gf_fate fate) {
+    switch (fate) {
+    case GF_FATE_CONTAINER:
+        return GF_FATE_ATOM;
+    case GF_FATE_BEHIND:
+        return GF_FATE_LEAVE;
+    case GF_FATE_WATCHED:
+        return GF_FATE_END;
+    default:
+        return fate;
+    }
+}
+
 static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *type) {
     bool is_class = slot(type, SLOT_DEALLOC) == kinds->class_dealloc;
-    struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type, is_class)};
+    struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type)};
     enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
-    /* classes themselves, whatever their metaclass is */
+    /* Classes themselves, whatever their metaclass is. Their bases always refer to them weakly. */
     if (kind.shape == GF_SHAPE_CLASS)
         fate = slot(type, SLOT_FINALIZE) ? GF_FATE_BEHIND : GF_FATE_CONTAINER;
-    else if (is_class || fate == GF_FATE_CONTAINER)
-        kind.weakref_offset = is_class ? (int32_t)type->weakref_offset : 0;
+    else if (fate == GF_FATE_CONTAINER)
+        kind.weakref_offset = (int32_t)type->weakref_offset;
     if (type->flags & GF_TYPE_GC)
         *(void **)&kind.traverse = slot(type, SLOT_TRAVERSE);
     if (!kind.traverse && kind.shape == GF_SHAPE_TRAVERSE)
-        fate = fate == GF_FATE_CONTAINER ? GF_FATE_ATOM
-               : fate == GF_FATE_ATOM    ? fate
-                                         : GF_FATE_LEAVE;
+        fate = without_parts(fate);
+    const void *exact = type;
+    kind.keeps_hash = exact == gf_python.api.PyUnicode_Type || exact == gf_python.api.PyBytes_Type;
     kind.fate = (uint8_t)fate;
     return kind;
 }

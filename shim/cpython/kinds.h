@@ -14,18 +14,25 @@
 #include "cpython/layout.h"
 
 /* See fates.def. */
-enum gf_fate { GF_FATE_ATOM = 1, GF_FATE_CONTAINER, GF_FATE_BEHIND, GF_FATE_LEAVE };
+enum gf_fate {
+    GF_FATE_ATOM = 1,
+    GF_FATE_CONTAINER,
+    GF_FATE_BEHIND,
+    GF_FATE_LEAVE,
+    GF_FATE_WATCHED,
+    GF_FATE_END
+};
 
 /* How to find what an object refers to: all at once, or, from LIST on, one by one. */
 enum gf_shape {
-    GF_SHAPE_TRAVERSE,     /* tp_traverse */
-    GF_SHAPE_CODE,         /* attributes: code objects have no tp_traverse */
-    GF_SHAPE_CLASS,        /* tp_traverse, if the class is no static one; the dict and the names */
-    GF_SHAPE_DICT_SUBTYPE, /* PyDict_Next, and tp_traverse for what the subtype adds */
-    GF_SHAPE_LIST,         /* by index */
-    GF_SHAPE_TUPLE,        /* by index */
-    GF_SHAPE_SET,          /* _PySet_NextEntry */
-    GF_SHAPE_DICT          /* PyDict_Next: tp_traverse misses the keys of all-string dicts */
+    GF_SHAPE_TRAVERSE,    /* tp_traverse */
+    GF_SHAPE_CODE,        /* attributes: code objects have no tp_traverse */
+    GF_SHAPE_CLASS,       /* tp_traverse, if the class is no static one; the dict and the names */
+    GF_SHAPE_LIST,        /* by index */
+    GF_SHAPE_TUPLE,       /* by index */
+    GF_SHAPE_SET,         /* _PySet_NextEntry */
+    GF_SHAPE_DICT,        /* PyDict_Next: tp_traverse misses the keys of all-string dicts */
+    GF_SHAPE_DICT_SUBTYPE /* the same, then tp_traverse for what the subtype adds */
 };
 
 typedef int gf_visit(gf_object *, void *);
@@ -33,8 +40,10 @@ typedef int gf_visit(gf_object *, void *);
 struct gf_kind {
     const struct gf_type *type; /* NULL: an empty place in the table */
     int (*traverse)(gf_object *, gf_visit *, void *);
-    int32_t weakref_offset; /* of the list of weak references to an instance; 0: not looked at */
+    int32_t weakref_offset; /* of the list of weak references to an object; 0: has none */
     uint8_t fate, shape;
+    bool keeps_hash; /* exactly str or bytes: their hash is kept in the object when it is asked for
+                      */
 };
 
 struct gf_kinds {

@@ -8,30 +8,40 @@
 #include "cpython/interpreter.h"
 #include "cpython/kinds.h"
 
-/* An object whose parts are being looked at. Lists, tuples, sets and dicts are taken up again where
+/* An object whose parts are to be looked at. Lists, tuples, sets and dicts are taken up again where
  * they were left, so the stack is as deep as the graph and not as wide. */
 struct frame {
     gf_object *object;
-    long position; /* index, or the cursor of PyDict_Next and _PySet_NextEntry */
+    int64_t count_word; /* before it was marked */
+    long position;      /* index, or the cursor of PyDict_Next and _PySet_NextEntry */
 };
+
+/* A position that no cursor has: all parts have been found, those that were pushed come first. */
+enum { PARTS_FOUND = -1 };
 
 struct walk {
     struct gf_kinds kinds;
     struct gf_memory stack; /* of struct frame */
     size_t depth;
+    long current;          /* index of the frame whose parts are being found; -1: none */
     struct gf_memory seen; /* hash table of mortal or static objects that have been looked behind */
     size_t seen_count;
+    const gf_object *names, *main_names; /* of the module that is being looked into, of __main__ */
     void (*mark)(gf_object *);
     long marked;
     const struct gf_kind *last; /* most neighbours are of one type */
     size_t last_count;
 };
 
-static bool push(struct walk *walk, gf_object *object) {
+static struct frame *frames(const struct walk *walk) {
+    return walk->stack.data;
+}
+
+static bool push(struct walk *walk, gf_object *object, int64_t count_word) {
     if ((walk->depth + 1) * sizeof(struct frame) > walk->stack.size &&
         !gf_memory_grow(&walk->stack, (walk->depth + 1) * sizeof(struct frame)))
         return false;
-    ((struct frame *)walk->stack.data)[walk->depth++] = (struct frame){object, 0};
+    frames(walk)[walk->depth++] = (struct frame){object, count_word, 0};
     return true;
 }
 
@@ -58,16 +68,27 @@ static bool seen_grow(struct walk *walk) {
     return true;
 }
 
-/* Pushes an object that does not carry a mark, unless it was pushed before. */
-static bool push_once(struct walk *walk, gf_object *object) {
+/* Remembers an object; false without memory. */
+static bool see(struct walk *walk, gf_object *object, bool *ret_new) {
     if (2 * (walk->seen_count + 1) * sizeof(gf_object *) > walk->seen.size && !seen_grow(walk))
         return false;
     gf_object **place = seen_place(&walk->seen, object);
-    if (*place)
-        return true;
+    *ret_new = !*place;
     *place = object;
-    walk->seen_count++;
-    return push(walk, object);
+    walk->seen_count += *ret_new;
+    return true;
+}
+
+/* Pushes an object that does not carry a mark, unless it was pushed before. */
+static bool push_once(struct walk *walk, gf_object *object) {
+    bool new = false;
+    if (!see(walk, object, &new))
+        return false;
+    return !new || push(walk, object, object->count_word);
+}
+
+static bool seen(const struct walk *walk, const gf_object *object) {
+    return walk->seen.size && *seen_place(&walk->seen, object);
 }
 
 static const struct gf_kind *kind_of(struct walk *walk, const gf_object *object) {
@@ -85,6 +106,42 @@ static bool is_static_class(const gf_object *object) {
            !(((const struct gf_type *)object)->flags & GF_TYPE_HEAP);
 }
 
+/* Modules end with the process, and classes are parts of cycles that only the collector ends. */
+static bool ends_by_count(const struct walk *walk, gf_object *object) {
+    const struct gf_type *type = gf_type_of(object);
+    return object != walk->names && object != walk->main_names && !(type->flags & GF_TYPE_CLASS) &&
+           !gf_python.api.PyType_IsSubtype((gf_object *)(uintptr_t)type,
+                                           gf_python.api.PyModule_Type);
+}
+
+/* The frame that pushed this one: parts that wait for their turn lie between. */
+static long parent_of(const struct walk *walk, long index) {
+    while (--index >= 0 && frames(walk)[index].position == 0)
+        continue;
+    return index;
+}
+
+/* The object whose parts are being found holds something whose end can be noticed. It stays mortal,
+ * and so does what alone holds it, and so on: when they are dropped, that end must come. */
+static int spare_holders(struct walk *walk) {
+    for (long i = walk->current; i >= 0; i = parent_of(walk, i)) {
+        const struct frame frame = frames(walk)[i];
+        const gf_object before = {.count_word = frame.count_word};
+        bool new = false;
+        if (gf_is_immortal(&before) || !ends_by_count(walk, frame.object))
+            break;
+        if (gf_is_immortal(frame.object)) {
+            if (!see(walk, frame.object, &new))
+                return 1;
+            frame.object->count_word = frame.count_word;
+            walk->marked--;
+        }
+        if (before.count_low != 1)
+            break;
+    }
+    return 0;
+}
+
 /* Returns 0, or 1 if memory ran out: what tp_traverse expects of a visitor that wants to end. */
 static int visit(gf_object *object, void *context) {
     struct walk *walk = context;
@@ -96,41 +153,49 @@ static int visit(gf_object *object, void *context) {
     enum gf_fate fate = kind->fate;
     if (kind->weakref_offset && *(void **)((char *)object + kind->weakref_offset) &&
         fate == GF_FATE_CONTAINER)
-        fate = GF_FATE_BEHIND; /* somebody wants to know when it dies */
+        fate = GF_FATE_WATCHED; /* somebody wants to know when it dies */
     switch (fate) {
     case GF_FATE_LEAVE:
         return 0;
+    case GF_FATE_END:
+        return spare_holders(walk);
+    case GF_FATE_WATCHED:
+        return spare_holders(walk) || !push_once(walk, object);
     case GF_FATE_BEHIND:
         return !push_once(walk, object);
     case GF_FATE_ATOM:
     case GF_FATE_CONTAINER:
         break;
     }
+    /* one that was spared has been looked behind; if one object alone holds it, nobody comes again
+     */
+    if (fate == GF_FATE_CONTAINER && object->count_low > 1 && seen(walk, object))
+        return 0;
+    if (kind->keeps_hash)
+        gf_python.api.PyObject_Hash(object); /* or the first worker to ask copies the page */
+    int64_t count_word = object->count_word;
     walk->mark(object);
     walk->marked++;
-    return fate == GF_FATE_CONTAINER && !push(walk, object);
+    return fate == GF_FATE_CONTAINER && !push(walk, object, count_word);
 }
 
-/* Attributes of an object that are computed by C code alone. */
-static int visit_attributes(struct walk *walk, gf_object *object, const char *const *attributes) {
-    int result = 0;
-    for (; *attributes && result == 0; attributes++) {
-        gf_object *value = gf_attribute(object, *attributes);
-        if (!value)
-            continue;
-        result = visit(value, walk);
-        gf_python.api.Py_DecRef(value);
-    }
-    return result;
-}
-
+/* A new reference to what another object holds. It is given back at first: the count before the
+ * mark may be needed again. What is held by nobody else was made for us. */
 static int visit_new(struct walk *walk, gf_object *reference) {
     if (!reference) {
         gf_python.api.PyErr_Clear();
         return 0;
     }
-    int result = visit(reference, walk);
+    bool held = gf_is_immortal(reference) || reference->count_low > 1;
     gf_python.api.Py_DecRef(reference);
+    return held ? visit(reference, walk) : 0;
+}
+
+/* Attributes of an object that are computed by C code alone. */
+static int visit_attributes(struct walk *walk, gf_object *object, const char *const *attributes) {
+    int result = 0;
+    for (; *attributes && result == 0; attributes++)
+        result = visit_new(walk, gf_attribute(object, *attributes));
     return result;
 }
 
@@ -157,7 +222,7 @@ static int visit_dict(struct walk *walk, gf_object *dict) {
     return result;
 }
 
-/* Parts that are found all at once; the object is off the stack already. */
+/* Parts that are found all at once. */
 static int visit_parts(struct walk *walk, const struct gf_kind *kind, gf_object *object) {
     static const char *const code_parts[] = {"co_consts",         "co_names",    "co_filename",
                                              "co_name",           "co_qualname", "co_linetable",
@@ -167,8 +232,6 @@ static int visit_parts(struct walk *walk, const struct gf_kind *kind, gf_object 
         return visit_attributes(walk, object, code_parts);
     if (copy.shape == GF_SHAPE_CLASS)
         return visit_class(walk, &copy, object);
-    if (copy.shape == GF_SHAPE_DICT_SUBTYPE && visit_dict(walk, object))
-        return 1;
     /* The collector traverses tracked objects alone; others may be half-built. */
     if (copy.traverse && gf_python.api.PyObject_GC_IsTracked(object))
         return copy.traverse(object, visit, walk);
@@ -181,7 +244,7 @@ static bool next_parts(struct frame *frame, enum gf_shape shape, gf_object **ret
     const struct gf_api *api = &gf_python.api;
     long hash = 0;
     *ret_key = NULL;
-    if (shape == GF_SHAPE_DICT)
+    if (shape == GF_SHAPE_DICT || shape == GF_SHAPE_DICT_SUBTYPE)
         return api->PyDict_Next(frame->object, &frame->position, ret_key, ret_value);
     if (shape == GF_SHAPE_SET)
         return api->_PySet_NextEntry(frame->object, &frame->position, ret_value, &hash);
@@ -195,17 +258,30 @@ static bool next_parts(struct frame *frame, enum gf_shape shape, gf_object **ret
     return true;
 }
 
+/* Takes the object off the stack, unless some of its parts are on top of it. */
+static int find_parts(struct walk *walk, const struct gf_kind *kind) {
+    size_t depth = walk->depth;
+    struct frame *frame = frames(walk) + depth - 1;
+    frame->position = PARTS_FOUND;
+    int result = visit_parts(walk, kind, frame->object);
+    if (walk->depth == depth)
+        walk->depth--;
+    return result;
+}
+
 static int advance(struct walk *walk) {
-    struct frame *frame = (struct frame *)walk->stack.data + walk->depth - 1;
-    gf_object *object = frame->object;
-    const struct gf_kind *kind = kind_of(walk, object);
+    struct frame *frame = frames(walk) + walk->depth - 1;
+    if (frame->position == PARTS_FOUND) {
+        walk->depth--;
+        return 0;
+    }
+    const struct gf_kind *kind = kind_of(walk, frame->object);
     if (!kind)
         return 1;
     enum gf_shape shape = kind->shape;
-    if (shape < GF_SHAPE_LIST) {
-        walk->depth--;
-        return visit_parts(walk, kind, object);
-    }
+    walk->current = (long)walk->depth - 1;
+    if (shape < GF_SHAPE_LIST)
+        return find_parts(walk, kind);
     size_t depth = walk->depth;
     gf_object *key = NULL, *value = NULL;
     while (next_parts(frame, shape, &key, &value)) {
@@ -213,6 +289,10 @@ static int advance(struct walk *walk) {
             return 1;
         if (walk->depth != depth)
             return 0; /* first what was found; the rest is taken up again later */
+    }
+    if (shape == GF_SHAPE_DICT_SUBTYPE) {
+        kind = kind_of(walk, frame->object); /* the table may have moved */
+        return !kind || find_parts(walk, kind);
     }
     walk->depth--;
     return 0;
@@ -223,13 +303,19 @@ static int run(struct walk *walk) {
         if (advance(walk))
             return 1;
     }
+    walk->current = -1;
     return 0;
 }
 
+/* Some entries and not one: new ones may hold None or a small int here and there. */
 static bool immortal_at(gf_object *container, enum gf_shape shape, long position) {
-    struct frame frame = {container, position};
+    struct frame frame = {container, 0, position};
     gf_object *key = NULL, *value = NULL;
-    return !next_parts(&frame, shape, &key, &value) || !value || gf_is_immortal(value);
+    for (int i = 0; i < 8 && next_parts(&frame, shape, &key, &value); i++) {
+        if ((key && !gf_is_immortal(key)) || (value && !gf_is_immortal(value)))
+            return false;
+    }
+    return true;
 }
 
 /* New entries of lists and dicts come at the end. Goes back from there, in doubling steps, to a
@@ -253,16 +339,43 @@ static int visit_module_dict(struct walk *walk, gf_object *dict) {
         return 1;
     while (api->PyDict_Next(dict, &cursor, &key, &value)) {
         const void *type = value->type;
-        if (!gf_is_immortal(value) || (type != api->PyDict_Type && type != api->PyList_Type))
+        if (!gf_is_immortal(value) || (type != api->PyDict_Type && type != api->PyList_Type) ||
+            value == api->PyImport_GetModuleDict()) /* sys has it: see walk_modules */
             continue;
         enum gf_shape shape = type == api->PyDict_Type ? GF_SHAPE_DICT : GF_SHAPE_LIST;
-        if (!push(walk, value))
+        if (!push(walk, value, value->count_word))
             return 1;
-        ((struct frame *)walk->stack.data)[walk->depth - 1].position = tail_start(value, shape);
+        frames(walk)[walk->depth - 1].position = tail_start(value, shape);
         if (run(walk))
             return 1;
     }
     return 0;
+}
+
+static gf_object *names_of(gf_object *module) {
+    const struct gf_api *api = &gf_python.api;
+    return module && api->PyType_IsSubtype(module->type, api->PyModule_Type)
+               ? api->PyModule_GetDict(module)
+               : NULL; /* borrowed */
+}
+
+static int walk_module(struct walk *walk, gf_object *module, gf_object *names) {
+    walk->names = names;
+    if (!names)
+        return visit(module, walk) || run(walk);
+    if (names != walk->main_names && (visit(module, walk) || visit(names, walk) || run(walk)))
+        return 1;
+    return visit_module_dict(walk, names);
+}
+
+/* At exit, modules that die of their reference count do so first, and immortal ones are emptied
+ * after that in the reverse order of their import, __main__ as one of the last: finalizers of what
+ * it holds would find the modules they need empty. So it stays mortal with its names, unless
+ * functions that are immortal now keep its names alive: then only emptying ends what is in there.
+ */
+static int walk_main(struct walk *walk, gf_object *main) {
+    bool kept = walk->main_names && gf_is_immortal(walk->main_names);
+    return kept && (visit(main, walk) || run(walk));
 }
 
 static int walk_modules(struct walk *walk) {
@@ -273,20 +386,17 @@ static int walk_modules(struct walk *walk) {
     if (!modules || visit(modules, walk))
         return 1;
     walk->depth = 0; /* the modules are taken one by one below */
+    gf_object *main = api->PyDict_GetItemString(modules, "__main__"); /* borrowed */
+    walk->main_names = names_of(main);
     while (api->PyDict_Next(modules, &cursor, &name, &module)) {
-        if (visit(name, walk) || visit(module, walk) || run(walk))
-            return 1;
-        if (!api->PyType_IsSubtype(module->type, api->PyModule_Type))
-            continue;
-        gf_object *dict = api->PyModule_GetDict(module); /* borrowed */
-        if (dict && (visit(dict, walk) || run(walk) || visit_module_dict(walk, dict)))
+        if (visit(name, walk) || walk_module(walk, module, names_of(module)))
             return 1;
     }
-    return 0;
+    return walk_main(walk, main);
 }
 
 struct gf_walk_result gf_walk_modules(void (*mark)(gf_object *)) {
-    struct walk walk = {.mark = mark};
+    struct walk walk = {.mark = mark, .current = -1};
     struct gf_walk_result result = {0};
     if (gf_kinds_init(&walk.kinds))
         result.complete = walk_modules(&walk) == 0;

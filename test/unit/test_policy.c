@@ -179,6 +179,36 @@ static void collecting_precedes_a_repeated_freeze_in_the_hook(void **state) {
     CHECK(collections);
 }
 
+static void a_parent_that_keeps_growing_makes_objects_immortal_a_few_times(void **state) {
+    (void)state;
+    static const struct {
+        enum gf_mode mode;
+        enum gf_when_kind when;
+        unsigned long freezes;
+        long new_objects;
+        bool immortal;
+    } rows[] = {
+        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, 0, 0, true},
+        {GF_MODE_FREEZE, GF_WHEN_AUTO, 0, 0, false},
+        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, 1, 99, false}, /* not without a freeze */
+        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, GF_IMMORTAL_FREEZES - 1, 100, true},
+        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, GF_IMMORTAL_FREEZES, 100, false},
+        {GF_MODE_IMMORTAL, GF_WHEN_AFTER, GF_IMMORTAL_FREEZES, 100, false},
+        {GF_MODE_IMMORTAL, GF_WHEN_EVERY, GF_IMMORTAL_FREEZES, 0, true}, /* asked for */
+        {GF_MODE_IMMORTAL, GF_WHEN_NEVER, 0, 100, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gf_config config = {
+            .mode = (int)rows[i].mode, .when = {rows[i].when, 0}, .min_new = 100};
+        struct gf_facts facts = {.caller = GF_CALLER_OS_FORK,
+                                 .moment = GF_MOMENT_HOOK,
+                                 .freezes = rows[i].freezes,
+                                 .new_objects = rows[i].new_objects};
+        if (gf_policy_decide(&config, &facts).immortal != rows[i].immortal)
+            fail_msg("row %zu", i);
+    }
+}
+
 static void an_obstacle_wins_over_everything(void **state) {
     (void)state;
     for (int reason = GCFREEZE_REASON_EXEC_BOUND; reason < GCFREEZE_REASON_COUNT; reason++) {
@@ -204,6 +234,7 @@ int main(void) {
         cmocka_unit_test(auto_freezes_first_and_when_the_heap_has_grown),
         cmocka_unit_test(the_schedule_decides_which_worker_forks_count),
         cmocka_unit_test(collecting_precedes_a_repeated_freeze_in_the_hook),
+        cmocka_unit_test(a_parent_that_keeps_growing_makes_objects_immortal_a_few_times),
         cmocka_unit_test(an_obstacle_wins_over_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

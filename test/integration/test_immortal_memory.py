@@ -1,0 +1,242 @@
+"""GCFREEZE_MODE=immortal: what it saves, what it costs, and where it ends."""
+
+import json
+
+import pytest
+from conftest import PYTHONS, environment, run
+
+IMMORTAL = [python for python in PYTHONS if python.version >= (3, 12)]
+LITTLE_KB = 2 * 1024
+
+TOOLS = """
+import gc, json, os, resource, sys
+def kb(row, file="/proc/self/smaps_rollup"):
+    with open(file) as rows:
+        return next(int(line.split()[1]) for line in rows if line.startswith(row + ":"))
+def tell(**figures):
+    os.write(1, (json.dumps(figures) + "\\n").encode())
+def fork():
+    pid = os.fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == 0
+    return pid == 0
+"""
+
+HEAP = """
+class Item:
+    def __init__(self, number):
+        self.number, self.tags = number, [number, str(number)]
+ITEMS = {number: Item(number) for number in range(50000)}
+TEXT = json.dumps({"title": "t", "words": ["red lamp", "blue chair"], "size": {"width": 9, "height": 7}})
+DOCUMENTS = [json.loads(TEXT) for _ in range(12500)]
+def read(thing):
+    if isinstance(thing, dict):
+        return sum(map(read, thing.values())) + sum(map(read, thing))
+    if isinstance(thing, list):
+        return sum(map(read, thing))
+    return 1 if not isinstance(thing, Item) else read([thing.number, thing.tags])
+"""
+
+
+@pytest.fixture(params=IMMORTAL or [None], ids=str)
+def interpreter(request):
+    if request.param is None:
+        pytest.skip("no CPython 3.12 or later on this machine")
+    return request.param
+
+
+def start(python, tmp_path, program, **knobs):
+    """(what the program told, the events of its forks)"""
+    script = tmp_path / "app.py"
+    script.write_text(TOOLS + program)
+    log = tmp_path / ("events-" + knobs.get("MODE", "immortal"))
+    knobs = {"MODE": "immortal", "LOG_FORMAT": "json", "LOG_FILE": log, **knobs}
+    outcome = run([python.path, str(script)], environment(**knobs))
+    assert outcome.stderr == ""
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    return [json.loads(line) for line in outcome.stdout.splitlines()], events
+
+
+READ_EVERYTHING = HEAP + """
+if fork():
+    gc.collect()
+    read([ITEMS, DOCUMENTS])
+    read([ITEMS, DOCUMENTS])
+    tell(private_kb=kb("Private_Dirty"))
+    os._exit(0)
+"""
+
+
+def test_reading_everything_copies_nothing(interpreter, tmp_path):
+    [immortal], events = start(interpreter, tmp_path, READ_EVERYTHING)
+    [frozen], _ = start(interpreter, tmp_path, READ_EVERYTHING, MODE="freeze")
+    assert immortal["private_kb"] <= LITTLE_KB
+    assert frozen["private_kb"] > 10 * immortal["private_kb"]
+    assert events[0]["mode"] == "immortal" and events[0]["complete"] is True
+    assert events[0]["immortal"] > 50000 * 3 + 12500 * 3
+
+
+HASHED = """
+TEXTS = [{"text": "text %d" % number, "bytes": b"bytes %d" % number} for number in range(100000)]
+def hash_all():
+    for entry in TEXTS:
+        hash(entry["text"]), hash(entry["bytes"])
+if fork():
+    hash_all()
+    tell(private_kb=kb("Private_Dirty"))
+    os._exit(0)
+"""
+
+
+def test_hashes_of_texts_are_there_before_a_worker_asks(interpreter, tmp_path):
+    [told], _ = start(interpreter, tmp_path, HASHED)
+    assert told["private_kb"] <= LITTLE_KB
+
+
+END_OF_A_WORKER = HEAP + """
+MORE = [Item(number) for number in range(100000)]
+if fork():
+    tell(faults=resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+    sys.exit()
+tell(faults=resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt)
+os._exit(0)
+"""
+
+
+def test_the_end_of_a_worker_copies_little(interpreter, tmp_path):
+    def faults(**knobs):
+        (before, after), events = start(interpreter, tmp_path, END_OF_A_WORKER, **knobs)
+        return after["faults"] - before["faults"]
+
+    with_library, without = faults(), faults(MODE="freeze", WHEN="never")
+    assert without > 5000
+    assert with_library <= without // 10
+
+
+DEEP = """
+class Link:
+    def __init__(self, next): self.next = next
+class Slotted:
+    __slots__ = ("next",)
+LISTS, DICTS, TUPLES, CHAIN, SLOTS, MIXED = [], {}, (), None, None, None
+for number in range(1000000):
+    LISTS = [LISTS]
+    CHAIN = Link(CHAIN)
+    if number % 4 == 0:
+        DICTS, TUPLES = {"key": DICTS}, (TUPLES, number)
+        slotted = Slotted()
+        slotted.next, SLOTS = SLOTS, slotted
+        MIXED = [{"key": (Link(MIXED),)}]
+if fork():
+    depth = 0
+    while CHAIN:
+        CHAIN, depth = CHAIN.next, depth + 1
+    while LISTS:
+        LISTS, depth = LISTS[0], depth + 1
+    tell(depth=depth)
+    os._exit(0)
+os._exit(0)
+"""
+
+
+def test_a_structure_a_million_deep_is_no_recursion(interpreter, tmp_path):
+    [told], [event] = start(interpreter, tmp_path, DEEP)
+    assert told["depth"] == 2000000
+    assert event["complete"] and event["immortal"] > 4000000
+
+
+LATER = """
+import collections
+class Thing: pass
+DICT, LIST, MIXED = {}, [], []
+NESTED = {"dict": {}}
+GONE = {str(n): [n] for n in range(1000)}
+OWN = collections.defaultdict(list)
+for rounds in range(3):
+    for number in range(5000 if rounds < 2 else 0):
+        name = "%d %d" % (rounds, number)
+        DICT[name] = [name]
+        LIST.append(Thing())
+        MIXED.append([number] if number % 2 else None)
+    for number in range(900):
+        GONE.pop(str(number), None)
+    GONE[str(rounds)] = Thing()
+    if fork():
+        os._exit(0)
+"""
+
+
+def test_new_entries_become_immortal_with_the_next_freeze(interpreter, tmp_path):
+    _, (first, second, third) = start(interpreter, tmp_path, LATER, WHEN="every")
+    new = 5000 * 2 + 5000 + 2500 + 2372  # names and lists, things, lists, numbers above 256
+    assert new <= second["immortal"] < new + 100
+    assert 0 < third["immortal"] < 100
+    assert first["immortal"] > new
+
+
+NARROW = """
+import functools, threading
+class Finalized:
+    def __init__(self): self.words = [str(number) for number in range(7)]
+    def __del__(self): pass
+%s
+used = kb("VmSize", "/proc/self/status") * 1024
+limits = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + (3 << 20), limits[1]))
+child = fork()
+resource.setrlimit(resource.RLIMIT_AS, limits)
+if child:
+    tell(sum=sum(range(10)), size=len(HEAP))
+    os._exit(0)
+if fork():
+    os._exit(0)
+"""
+
+HEAPS = {
+    "deep": "HEAP = []\nfor number in range(1000000): HEAP = [HEAP]\n",
+    "wide and mortal": "HEAP = [functools.partial(int, str(number)) for number in range(300000)]\n",
+    "finalized": "HEAP = [Finalized() for number in range(300000)]\n",
+}
+
+
+@pytest.mark.parametrize("kind", HEAPS)
+def test_a_walk_without_memory_ends_early_and_the_fork_goes_on(interpreter, tmp_path, kind):
+    [told], (event, later) = start(interpreter, tmp_path, NARROW % HEAPS[kind], WHEN="every")
+    assert told["sum"] == 45
+    assert event["event"] == "freeze" and event["complete"] is False
+    assert event["immortal"] > 1000
+    assert later["complete"] is True
+
+
+CHURN = """
+CACHE = {}
+for rounds in range(30):
+    CACHE = {number: {"value": [number]} for number in range(15000)}
+    if fork():
+        os._exit(0)
+    tell(kb=kb("VmRSS", "/proc/self/status"))
+"""
+
+
+def test_a_parent_that_replaces_its_heap_stops_growing(interpreter, tmp_path):
+    """About 4.5 MB a round are lost as long as what it holds becomes immortal."""
+    told, events = start(interpreter, tmp_path, CHURN)
+    modes = [event.get("mode") for event in events]
+    assert modes.count("immortal") == 8
+    assert "immortal" not in modes[8:]
+    assert told[-1]["kb"] - told[10]["kb"] <= 5 * 1024
+
+
+WALK = """
+HEAP = [[number] for number in range(1000000)]
+before = kb("VmSize", "/proc/self/status")
+if fork():
+    os._exit(0)
+tell(growth_kb=kb("VmSize", "/proc/self/status") - before)
+"""
+
+
+def test_the_memory_of_the_walk_is_given_back(interpreter, tmp_path):
+    [told], [event] = start(interpreter, tmp_path, WALK)
+    assert event["immortal"] > 1000000
+    assert told["growth_kb"] < 1024
