@@ -62,6 +62,20 @@ bool gf_trace_add(struct gf_trace *trace, const struct gf_landmarks *landmarks, 
     return trace->caller != GF_CALLER_UNKNOWN;
 }
 
+/* libunwind's own reader tests each stack page that it has not seen by reading from one end of a
+ * pipe and writing to the other (src/x86_64/Ginit.c, write_validate). A daemon that closed all
+ * descriptors may have given these numbers to a database by then. Frames with unwind tables need no
+ * test. */
+static int access_stack(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write,
+                        void *cursor) {
+    (void)space;
+    (void)cursor;
+    if (write)
+        return -UNW_EINVAL; /* walking changes nothing */
+    *value = *(const unw_word_t *)address;
+    return 0;
+}
+
 bool gf_caller_open(void) {
     static bool tried; /* a library that is not there will not come, and looking for it costs */
     if (tried)
@@ -72,22 +86,25 @@ bool gf_caller_open(void) {
         return false;
 
     int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
+    unw_accessors_t *(*get_accessors)(unw_addr_space_t);
     unw_addr_space_t *local = dlsym(library, NAME_OF(UNW_OBJ(local_addr_space)));
     /* POSIX lets dlsym's object pointer hold a function; ISO C has no cast for it */
     *(void **)&set_caching_policy = dlsym(library, NAME_OF(UNW_OBJ(set_caching_policy)));
+    *(void **)&get_accessors = dlsym(library, NAME_OF(UNW_ARCH_OBJ(get_accessors)));
     *(void **)&unwind.getcontext = dlsym(library, NAME_OF(UNW_ARCH_OBJ(getcontext)));
     *(void **)&unwind.init_local = dlsym(library, NAME_OF(UNW_OBJ(init_local)));
     *(void **)&unwind.step = dlsym(library, NAME_OF(UNW_OBJ(step)));
     *(void **)&unwind.get_proc_info = dlsym(library, NAME_OF(UNW_OBJ(get_proc_info)));
     *(void **)&unwind.is_signal_frame = dlsym(library, NAME_OF(UNW_OBJ(is_signal_frame)));
-    if (!local || !set_caching_policy || !unwind.getcontext || !unwind.init_local || !unwind.step ||
-        !unwind.get_proc_info || !unwind.is_signal_frame)
+    if (!local || !set_caching_policy || !get_accessors || !unwind.getcontext ||
+        !unwind.init_local || !unwind.step || !unwind.get_proc_info || !unwind.is_signal_frame)
         return false;
 
     /* The cache has a lock: a thread that walks while another one forks would leave it taken in the
      * child for ever. A fork every now and then needs no cache. */
     if (set_caching_policy(*local, UNW_CACHE_NONE) != 0)
         return false;
+    get_accessors(*local)->access_mem = access_stack;
     unwind.ready = true;
 
     struct gf_trace warm_up;
