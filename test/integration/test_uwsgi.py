@@ -81,9 +81,10 @@ class Server:
             options = options + ["--wsgi-file", "application.py"]
         if self.statistics:
             options = options + ["--stats", self.statistics]
+        command = [UWSGI, "--plugin", "python3", "--http-socket", self.socket, "--need-app"]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [UWSGI, "--plugin", "python3", "--http-socket", self.socket, "--need-app"] + options,
+                command + options,
                 cwd=directory,
                 env=environment(**knobs),
                 stdout=log,
