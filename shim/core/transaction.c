@@ -14,6 +14,8 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
     if (runtime->suspend(&enabled) != 0)
         return false;
     bool done = runtime->freeze(moment) == 0;
+    if (done)
+        runtime->thaw_at_exit(moment);
     t->event.collect_us = t->decision.collect ? collected - start : 0;
     t->event.freeze_us = gf_clock_us() - collected;
     return runtime->resume(enabled) == 0 && done;
