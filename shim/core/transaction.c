@@ -17,11 +17,14 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
     int64_t frozen = gf_clock_us();
     t->event.collect_us = t->decision.collect ? collected - start : 0;
     t->event.freeze_us = frozen - collected;
-    t->event.immortal = gf_session.immortal && t->decision.immortal;
+    t->event.immortal = done && gf_session.immortal && t->decision.immortal;
     if (t->event.immortal) {
         t->event.marked = runtime->immortalize(&t->event.complete);
         t->event.immortal_us = gf_clock_us() - frozen;
     }
+    /* The end of a worker would write to every immortal object; what has an end is mortal there. */
+    if (done && !gf_session.immortal)
+        runtime->thaw_at_exit(moment);
     return runtime->resume(enabled) == 0 && done;
 }
 

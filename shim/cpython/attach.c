@@ -7,6 +7,7 @@
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
+#include "cpython/thaw.h"
 #include "process/self.h"
 #include "process/unwind.h"
 
@@ -41,18 +42,10 @@ static void forget(void) {
     gf_python.get_allocated_blocks = NULL;
     gf_python.landmarks = (struct gf_landmarks){0};
     gf_collector_reset();
+    gf_thaw_reset();
     hooked = false;
     if (interpreter_gone)
         interpreter_gone();
-}
-
-/* A module that is loaded already, as a new reference. */
-static gf_object *loaded_module(const char *name) {
-    gf_object *modules = gf_python.api.PyImport_GetModuleDict();
-    gf_object *module = modules ? gf_python.api.PyDict_GetItemString(modules, name) : NULL;
-    if (module)
-        gf_python.api.Py_IncRef(module);
-    return module;
 }
 
 /* NULLs are allowed. */
@@ -69,7 +62,7 @@ static void release(gf_object *const *references, size_t count) {
  * finds there what it would find without us. */
 static gf_object *create_builtin_gc(void) {
     const struct gf_api *api = &gf_python.api;
-    gf_object *imp = loaded_module("_imp");
+    gf_object *imp = gf_loaded_module("_imp");
     gf_object *create = imp ? gf_attribute(imp, "create_builtin") : NULL;
     gf_object *exec = imp ? gf_attribute(imp, "exec_builtin") : NULL;
     /* any object with a `name` serves as the spec; this is types.SimpleNamespace */
@@ -102,7 +95,7 @@ static gf_object *create_builtin_gc(void) {
 
 static bool keep_gc(void) {
     struct gf_gc gc = {0};
-    gf_object *module = loaded_module("gc");
+    gf_object *module = gf_loaded_module("gc");
     if (!module)
         module = create_builtin_gc();
     if (!module)
@@ -120,6 +113,7 @@ static bool keep_gc(void) {
         {"collect", &gc.collect},
         {"get_count", &gc.get_count},
         {"get_stats", &gc.get_stats},
+        {"unfreeze", &gc.unfreeze},
     };
     bool complete = true;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
@@ -146,7 +140,7 @@ static uintptr_t c_function(gf_object *module, const char *name) {
 void gf_attach_find_fork_exec(void) {
     if (gf_python.landmarks.fork_exec)
         return;
-    gf_object *module = loaded_module("_posixsubprocess");
+    gf_object *module = gf_loaded_module("_posixsubprocess");
     if (!module)
         return;
     gf_python.landmarks.fork_exec = c_function(module, "fork_exec");
@@ -173,7 +167,7 @@ static bool register_hook(gf_object *posix) {
 /* Without os.fork's procedure, no fork would be told from an extension's: false. */
 static bool keep_landmarks(void) {
     gf_python.landmarks.eval = (uintptr_t)gf_python.api._PyEval_EvalFrameDefault;
-    gf_object *posix = loaded_module("posix"); /* importlib needs it: always there */
+    gf_object *posix = gf_loaded_module("posix"); /* importlib needs it: always there */
     if (posix) {
         gf_python.landmarks.os_fork = c_function(posix, "fork");
         gf_python.landmarks.os_forkpty = c_function(posix, "forkpty");
@@ -199,7 +193,7 @@ static void strip_preload(const char *library) {
     if (!gf_self_strip_preload(library))
         return;
     const char *others = getenv("LD_PRELOAD");
-    gf_object *posix = loaded_module("posix");
+    gf_object *posix = gf_loaded_module("posix");
     gf_object *copy = posix ? gf_attribute(posix, "environ") : NULL;
     gf_object *method = copy ? gf_attribute(copy, others ? "__setitem__" : "pop") : NULL;
     gf_object *arguments = NULL;

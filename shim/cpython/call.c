@@ -78,3 +78,11 @@ gf_object *gf_attribute(gf_object *object, const char *name) {
         gf_python.api.PyErr_Clear();
     return value;
 }
+
+gf_object *gf_loaded_module(const char *name) {
+    gf_object *modules = gf_python.api.PyImport_GetModuleDict();
+    gf_object *module = modules ? gf_python.api.PyDict_GetItemString(modules, name) : NULL;
+    if (module)
+        gf_python.api.Py_IncRef(module);
+    return module;
+}

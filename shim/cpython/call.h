@@ -28,4 +28,7 @@ int gf_dict_long(gf_object *dict, const char *key, long *ret);
 /* An attribute as a new reference, or NULL with the exception cleared. */
 gf_object *gf_attribute(gf_object *object, const char *name);
 
+/* A module that is imported already, as a new reference, or NULL. */
+gf_object *gf_loaded_module(const char *name);
+
 #endif

@@ -10,6 +10,7 @@
 #include "cpython/collector.h"
 #include "cpython/immortal.h"
 #include "cpython/interpreter.h"
+#include "cpython/thaw.h"
 #include "cpython/thread.h"
 #include "process/unwind.h"
 
@@ -214,6 +215,7 @@ const struct gf_runtime gf_cpython = {
     .put_off = gf_collector_put_off,
     .count_new = gf_collector_count_new,
     .freeze = gf_collector_freeze,
+    .thaw_at_exit = gf_thaw_at_exit,
     .collect = gf_collector_collect,
     .immortal_obstacle = gf_immortal_obstacle,
     .immortalize = gf_immortal_walk,

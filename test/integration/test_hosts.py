@@ -187,6 +187,11 @@ def test_fork_in_a_signal_handler_passes_through_where_the_stack_is_unknown(pyth
     assert host.parents[0]["frozen"] < HEAP
 
 
+def test_descriptors_that_the_host_closed_and_reused_stay_the_hosts(python):
+    host = embed(python, "reused-descriptors")
+    assert host.events == [skip("no-thread-state"), FREEZE]
+
+
 @pytest.mark.parametrize("when", ["auto", "every"])
 @pytest.mark.parametrize("signals", [1, 0], ids=["attached-early", "attached-late"])
 def test_no_python_code_runs_inside_fork_of_a_host(python, signals, when):

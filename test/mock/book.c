@@ -40,6 +40,7 @@ static const bool free_to_call[CALL_COUNT] = {
 static const bool needs_no_error[CALL_COUNT] = {
     [CALL_PyObject_Call] = true,
     [CALL_PyObject_CallObject] = true,
+    [CALL_PyImport_ImportModule] = true,
 };
 
 /* Answer NULL or 0 without an exception when they fail. */

@@ -60,17 +60,24 @@ static gf_object *gc_get_count(gf_object *self, gf_object *arguments) {
     return tuple(mock.count, 0, 0);
 }
 
-/* Generation 2 alone, and an empty one: the library only sums. */
+/* Generation 0 alone, and an empty one: the library sums, and leaves the oldest out. */
 static gf_object *gc_get_stats(gf_object *self, gf_object *arguments) {
     (void)self, (void)arguments;
     gf_object *list = mock_new(MOCK_TUPLE);
     for (int i = 0; i < 2; i++) {
         gf_object *generation = mock_new(MOCK_DICT);
-        mock_add(generation, "collections", mock_number(i ? mock.collections : 0));
-        mock_add(generation, "collected", mock_number(i ? mock.collected : 0));
+        mock_add(generation, "collections", mock_number(i ? 0 : mock.collections));
+        mock_add(generation, "collected", mock_number(i ? 0 : mock.collected));
         mock_add(list, NULL, generation);
     }
     return list;
+}
+
+static gf_object *gc_unfreeze(gf_object *self, gf_object *arguments) {
+    (void)self, (void)arguments;
+    recorder_note("gc.unfreeze");
+    mock.frozen = 0;
+    return none();
 }
 
 static gf_object *gc_freeze(gf_object *self, gf_object *arguments) {
@@ -189,6 +196,7 @@ static gf_object *make_gc(void) {
         {"get_threshold", gc_get_threshold, 0, NULL},
         {"set_threshold", gc_set_threshold, 0, NULL},
         {"freeze", gc_freeze, 0, NULL},
+        {"unfreeze", gc_unfreeze, 0, NULL},
         {"collect", gc_collect, 0, NULL},
         {"get_count", gc_get_count, 0, NULL},
         {"get_stats", gc_get_stats, 0, NULL},
@@ -196,7 +204,15 @@ static gf_object *make_gc(void) {
     return make(methods, sizeof methods / sizeof *methods);
 }
 
+/* Keeps nothing: what the library registers is seen in real interpreters. */
+static gf_object *atexit_register(gf_object *self, gf_object *arguments) {
+    (void)self, (void)arguments;
+    recorder_note("atexit.register");
+    return none();
+}
+
 void mock_make_modules(void) {
+    static const struct gf_method atexit_methods[] = {{"register", atexit_register, 0, NULL}};
     static const struct gf_method posix_methods[] = {
         {"fork", posix_fork, 0, NULL},
         {"forkpty", posix_forkpty, 0, NULL},
@@ -220,6 +236,7 @@ void mock_make_modules(void) {
     mock.modules = mock_new(MOCK_DICT);
     mock_add(mock.modules, "posix", make(posix_methods, 3));
     mock_add(mock.modules, "_imp", make(imp_methods, 2));
+    mock_add(mock.modules, "atexit", make(atexit_methods, 1));
     if (getenv("MOCK_GC"))
         mock_add(mock.modules, "gc", make_gc());
     mock_add(mock.modules, "_posixsubprocess", make(subprocess_methods, 1));

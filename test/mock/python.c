@@ -102,6 +102,16 @@ void PyErr_Clear(void) {
 
 /* ---- modules ---- */
 
+gf_object *PyImport_ImportModule(const char *name) {
+    if (!mock_called(CALL_PyImport_ImportModule))
+        return NULL;
+    gf_object *module = mock_find(mock.modules, name);
+    if (!module)
+        return mock_raise();
+    mock_keep(module);
+    return module;
+}
+
 gf_object *PyImport_GetModuleDict(void) {
     return mock_called(CALL_PyImport_GetModuleDict) ? mock.modules : NULL;
 }

@@ -7,7 +7,7 @@ from conftest import DEFAULT, PUT_OFF, SANITIZER, run
 
 # functions that can fail, by what they answer
 FALLIBLE = {
-    "Py_IsInitialized", "Py_AtExit", "Py_BuildValue",
+    "Py_IsInitialized", "Py_AtExit", "Py_BuildValue", "PyImport_ImportModule",
     "PyImport_GetModuleDict", "PySys_GetObject", "PyDict_GetItemString", "PyObject_GetAttrString",
     "PyObject_Type", "PyObject_Call", "PyObject_CallObject", "PyObject_IsTrue",
     "PySequence_GetItem", "PySequence_Size", "PyLong_AsLong", "PyUnicode_AsUTF8",
@@ -86,7 +86,7 @@ def test_a_failing_call_leaks_no_reference(flavour, fork):
 
 REQUIRED = [
     "Py_AtExit", "Py_IncRef", "Py_DecRef", "Py_BuildValue", "PyErr_Fetch", "PyErr_Restore",
-    "PyErr_Clear", "PyImport_GetModuleDict", "PySys_GetObject",
+    "PyErr_Clear", "PyImport_ImportModule", "PyImport_GetModuleDict", "PySys_GetObject",
     "PyDict_GetItemString", "PyObject_GetAttrString", "PyObject_Type", "PyObject_Call",
     "PyObject_CallObject", "PyObject_IsTrue", "PySequence_GetItem", "PySequence_Size",
     "PyLong_AsLong", "PyUnicode_AsUTF8", "PyCFunction_NewEx", "PyCFunction_GetFunction",

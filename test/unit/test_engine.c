@@ -24,7 +24,8 @@ static void a_freeze_and_the_childs_settings_come_before_the_fork(void **state) 
     (void)state;
     start_attached(NULL);
     assert_int_equal(gf_fake_fork(), 4242);
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume lift leave real");
+    assert_string_equal(gf_fake_calls(),
+                        "find enter count suspend freeze thaw resume lift leave real");
     assert_int_equal(gf_fake.moment, GF_MOMENT_WINDOW);
     struct gcfreeze_status status = gf_fake_status();
     assert_int_equal(status.forks_seen, 1);
@@ -39,7 +40,7 @@ static void the_hook_does_the_work_and_the_fork_only_forks(void **state) {
     (void)state;
     start_attached(NULL);
     gf_fake.before();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume lift leave");
+    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze thaw resume lift leave");
     assert_int_equal(gf_fake.moment, GF_MOMENT_HOOK);
     assert_int_equal(gf_fake_status().forks_seen, 0);
     assert_int_equal(gf_fake_fork(), 4242);
@@ -76,8 +77,9 @@ static void keep_puts_the_parents_collector_off_after_every_fork(void **state) {
     (void)state;
     start_attached((char *[]){"GCFREEZE_PARENT=keep", NULL});
     gf_fake_fork();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume lift leave real "
-                                         "reenter put_off leave");
+    assert_string_equal(gf_fake_calls(),
+                        "find enter count suspend freeze thaw resume lift leave real "
+                        "reenter put_off leave");
     gf_fake.count = 0;
     gf_fake_fork();
     assert_string_equal(gf_fake_calls(), "find enter count lift leave real reenter put_off leave");
@@ -92,7 +94,8 @@ static void a_fork_that_passes_before_the_freeze_gets_its_settings_too(void **st
     gf_fake_fork();
     assert_string_equal(gf_fake_calls(), passing);
     gf_fake_fork();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume lift leave real");
+    assert_string_equal(gf_fake_calls(),
+                        "find enter count suspend freeze thaw resume lift leave real");
     assert_int_equal(gf_fake_status().skipped[GCFREEZE_REASON_POLICY_AFTER], 2);
     assert_int_equal(gf_fake_status().forks_frozen, 1);
 }
@@ -101,7 +104,7 @@ static void a_collector_that_was_not_put_off_is_not_lifted(void **state) {
     (void)state;
     start_attached((char *[]){"GCFREEZE_STARTUP=keep", NULL});
     gf_fake_fork();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume leave real");
+    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze thaw resume leave real");
 }
 
 static void collecting_comes_first_and_in_the_hook_only(void **state) {
@@ -109,9 +112,9 @@ static void collecting_comes_first_and_in_the_hook_only(void **state) {
     start_attached((char *[]){"GCFREEZE_COLLECT=always", "GCFREEZE_WHEN=every", NULL});
     gf_fake_os_fork();
     assert_string_equal(gf_fake_calls(),
-                        "find enter count collect suspend freeze resume lift leave real");
+                        "find enter count collect suspend freeze thaw resume lift leave real");
     gf_fake_fork();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume leave real");
+    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze thaw resume leave real");
 }
 
 static void another_freeze_needs_enough_new_objects(void **state) {
@@ -193,8 +196,10 @@ static const struct {
     {"freeze",
      "find enter count collect suspend freeze resume lift leave real reenter put_off leave", false},
     {"resume",
-     "find enter count collect suspend freeze resume lift leave real reenter put_off leave", false},
-    {"lift", "find enter count collect suspend freeze resume lift leave real reenter put_off leave",
+     "find enter count collect suspend freeze thaw resume lift leave real reenter put_off leave",
+     false},
+    {"lift",
+     "find enter count collect suspend freeze thaw resume lift leave real reenter put_off leave",
      true},
 };
 static size_t failure;
@@ -262,7 +267,7 @@ static void nothing_is_called_in_the_child_and_it_starts_from_zero(void **state)
     /* its own first worker is frozen for, and its collector is no longer put off */
     gf_fake.child = 4243;
     gf_fake_fork();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume leave real");
+    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze thaw resume leave real");
     assert_int_equal(gf_fake_status().last_reason, GCFREEZE_REASON_FIRST_WORKER_FORK);
 }
 
@@ -290,7 +295,8 @@ static void a_child_that_was_left_alone_is_lifted_for_its_own_workers(void **sta
     gf_fake.entered = GCFREEZE_REASON_NONE;
     gf_fake.child = 4242;
     gf_fake_fork();
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume lift leave real");
+    assert_string_equal(gf_fake_calls(),
+                        "find enter count suspend freeze thaw resume lift leave real");
 }
 
 static pid_t really_fork(void *arguments) {
@@ -306,7 +312,7 @@ static void a_real_child_sees_the_same(void **state) {
     if (pid == 0) {
         bool right =
             gf_fake_status().forks_seen == 0 && gf_fake_status().attached == 1 &&
-            strcmp(gf_fake_calls(), "find enter count suspend freeze resume lift leave") == 0;
+            strcmp(gf_fake_calls(), "find enter count suspend freeze thaw resume lift leave") == 0;
         gf_fake_fork();
         right = right && gf_fake_status().forks_frozen == 1;
         _exit(right ? 0 : 1);
@@ -336,7 +342,7 @@ static void a_fork_within_a_fork_passes_through(void **state) {
     gf_fake.during = fork_within;
     gf_fake_os_fork();
     assert_string_equal(gf_fake_calls(),
-                        "find enter count collect real suspend freeze resume lift leave real");
+                        "find enter count collect real suspend freeze thaw resume lift leave real");
     assert_int_equal(gf_fake_status().forks_seen, 1);
     assert_int_equal(gf_fake_status().forks_frozen, 1);
 }
@@ -364,8 +370,9 @@ static void another_thread_never_waits_for_a_fork(void **state) {
     start_attached((char *[]){"GCFREEZE_PARENT=keep", NULL});
     gf_fake.during = thread_within;
     assert_int_equal(gf_fake_fork(), 4242);
-    assert_string_equal(gf_fake_calls(), "find enter count suspend freeze resume lift leave real "
-                                         "real reenter put_off leave");
+    assert_string_equal(gf_fake_calls(),
+                        "find enter count suspend freeze thaw resume lift leave real "
+                        "real reenter put_off leave");
     assert_int_equal(gf_fake_status().forks_seen, 2);
     assert_int_equal(gf_fake_status().skipped[GCFREEZE_REASON_CONCURRENT], 1);
     assert_int_equal(gf_fake_status().forks_frozen, 1);

@@ -36,7 +36,7 @@ static void the_first_fork_attaches_where_startup_did_not(void **state) {
     gf_fake_fork();
     /* nothing was put off, so nothing is lifted */
     assert_string_equal(gf_fake_calls(),
-                        "find enter attach count suspend freeze resume leave real");
+                        "find enter attach count suspend freeze thaw resume leave real");
     assert_int_equal(gf_fake.options.brake, 0);
     assert_null(gf_fake.options.strip_preload);
     gf_fake.count = 0;
@@ -104,7 +104,7 @@ static void an_interpreter_that_is_gone_is_attached_to_again(void **state) {
     assert_string_equal(gf_fake_calls(), "");
     gf_fake_fork();
     assert_string_equal(gf_fake_calls(),
-                        "find enter attach count suspend freeze resume leave real");
+                        "find enter attach count suspend freeze thaw resume leave real");
 }
 
 static const struct {

@@ -341,6 +341,21 @@ static void constructor(void) {
         host_fail(dlerror());
 }
 
+/* A daemon closes what it did not open, and gets the same numbers again. */
+static void reused_descriptors(void) {
+    int own[2];
+    char byte;
+    begin();
+    for (int fd = 3; fd < 64; fd++)
+        close(fd);
+    if (pipe2(own, O_NONBLOCK) != 0 || own[0] != 3 || own[1] != 4)
+        host_fail("no pipe where the first one is expected");
+    host_in_thread(only_fork, NULL); /* a stack that nobody has walked yet */
+    host_fork(repair);
+    if (fcntl(own[0], F_GETFD) == -1 || read(own[0], &byte, 1) != -1)
+        host_fail("somebody used the host's descriptors");
+}
+
 /* As daemon(3) does it: a fork that nobody can interpose. */
 static pid_t hidden_fork(void) {
     return (pid_t)syscall(SYS_fork);
@@ -404,6 +419,7 @@ static const struct {
     {"sub-interpreter", sub_interpreter},
     {"signal-handler", signal_handler},
     {"eager-collector", eager_collector},
+    {"reused-descriptors", reused_descriptors},
     {"constructor", constructor},
     {"daemonized", daemonized},
     {"borrower", borrower},

@@ -85,6 +85,11 @@ static int freeze(enum gf_moment moment) {
     return record("freeze");
 }
 
+static void thaw_at_exit(enum gf_moment moment) {
+    (void)moment;
+    record("thaw");
+}
+
 static int collect(void) {
     return record("collect");
 }
@@ -113,6 +118,7 @@ const struct gf_runtime gf_fake_runtime = {
     .put_off = put_off,
     .count_new = count_new,
     .freeze = freeze,
+    .thaw_at_exit = thaw_at_exit,
     .collect = collect,
     .version = version,
     .remark = remark,
