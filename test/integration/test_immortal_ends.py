@@ -291,7 +291,8 @@ say_all(Mortal.count)
 
 
 ENDS_AFTER_ALL = """
-import os
+import multiprocessing, os
+multiprocessing.set_start_method("fork")
 from multiprocessing.managers import SharedMemoryManager
 import dataclasses, decimal
 HEAP = [[str(number)] for number in range(50000)]
