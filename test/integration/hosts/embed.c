@@ -132,24 +132,22 @@ static void stranger(void) {
     host_report_collector("parent");
 }
 
-/* Two pipes: the busy thread says that Python code runs, and is told to stop. */
-static int busy_out[2], busy_in[2];
+/* The busy thread says through a pipe that Python code runs. It never gives the GIL up by itself: a
+ * thread that did, again and again, would wake those who wait for it and be back before them, and
+ * CPython's GIL lets them wait for minutes. */
+static int busy_out[2];
 
 static void *keep_busy(void *unused) {
     int state = py.PyGILState_Ensure();
-    host_run("os.set_blocking(%d, False)\n"
+    host_run("stop = []\n"
              "def busy():\n"
              "    os.write(%d, b'r')\n"
-             "    while True:\n"
+             "    while not stop:\n"
              "        rings = [[] for i in range(300)]\n"
              "        for ring in rings: ring.append(ring)\n"
              "        gc.collect()\n"
-             "        try:\n"
-             "            os.read(%d, 1)\n"
-             "            return\n"
-             "        except BlockingIOError: pass\n"
              "busy()\n",
-             busy_in[0], busy_out[1], busy_in[0]);
+             busy_out[1]);
     py.PyGILState_Release(state);
     return unused;
 }
@@ -157,14 +155,17 @@ static void *keep_busy(void *unused) {
 static pthread_t start_busy_thread(void) {
     pthread_t thread;
     char byte;
-    if (pipe(busy_in) != 0 || pipe(busy_out) != 0 ||
-        pthread_create(&thread, NULL, keep_busy, NULL) != 0 || read(busy_out[0], &byte, 1) != 1)
+    if (pipe(busy_out) != 0 || pthread_create(&thread, NULL, keep_busy, NULL) != 0 ||
+        read(busy_out[0], &byte, 1) != 1)
         host_fail("no busy thread");
     return thread;
 }
 
 static void stop_busy_thread(pthread_t thread) {
-    if (write(busy_in[1], "s", 1) != 1 || pthread_join(thread, NULL) != 0)
+    int state = py.PyGILState_Ensure();
+    host_run("stop.append(True)");
+    py.PyGILState_Release(state);
+    if (pthread_join(thread, NULL) != 0)
         host_fail("the busy thread does not stop");
 }
 
