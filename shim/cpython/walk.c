@@ -16,8 +16,9 @@ struct frame {
     long position;      /* index, or the cursor of PyDict_Next and _PySet_NextEntry */
 };
 
-/* A position that no cursor has: all parts have been found, those that were pushed come first. */
-enum { PARTS_FOUND = -1 };
+/* A position that no cursor has: all parts have been found, those that were pushed come first. And
+ * a count that no mortal object has. */
+enum { PARTS_FOUND = -1, SPARED = -1 };
 
 struct walk {
     struct gf_kinds kinds;
@@ -136,6 +137,7 @@ static int spare_holders(struct walk *walk) {
             frame.object->count_word = frame.count_word;
             walk->marked--;
         }
+        frames(walk)[i].count_word = SPARED; /* a next end ends here: what is above is done */
         if (before.count_low != 1)
             break;
     }
