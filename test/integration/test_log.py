@@ -88,7 +88,6 @@ def test_an_inert_library_says_nothing(python):
 @pytest.mark.parametrize(
     "knobs, lines",
     [
-        ({"MODE": "immortal"}, ["GCFREEZE_MODE=immortal is not there yet; using freeze"]),
         ({"RESHARE": "on"}, ["GCFREEZE_RESHARE is not there yet; nothing is given back"]),
         ({"RESHARE": "30"}, ["GCFREEZE_RESHARE is not there yet; nothing is given back"]),
         ({"RESHARE_THREADS": "on"}, ["GCFREEZE_RESHARE_THREADS is not there yet; nothing is given back"]),
