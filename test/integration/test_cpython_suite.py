@@ -15,6 +15,7 @@ MODULES = [
     "test_atexit",
     "test_fork1",
     "test_gc",
+    "test_generators",
     "test_os",
     "test_posix",
     "test_pty",
@@ -22,8 +23,15 @@ MODULES = [
     "test_threading",
     "test_wait3",
     "test_wait4",
+    "test_weakref",
 ]
-LONG_MODULES = ["test_multiprocessing_fork", "test_multiprocessing_forkserver"]
+LONG_MODULES = [
+    "test_asyncio",
+    "test_concurrent_futures",
+    "test_io",
+    "test_multiprocessing_fork",
+    "test_multiprocessing_forkserver",
+]
 
 # test_gc waits for automatic collections, which are what is put off.
 KNOBS = {"test_gc": {"STARTUP": "keep"}}
@@ -56,24 +64,29 @@ def passed(folder):
     return {case.get("name") for case in results.iter("testcase") if len(case) == 0}
 
 
+def environments(python, module):
+    """{what it is called: environment}, the one without the library first."""
+    result = {"without": environment()}
+    del result["without"]["LD_PRELOAD"]
+    for mode in ["freeze", "immortal"] if python.version >= (3, 12) else ["freeze"]:
+        result[mode] = environment(MODE=mode, LOG="warn", **KNOBS.get(module, {}))
+    return result
+
+
 @pytest.mark.parametrize("module", modules())
 def test_what_passes_without_passes_with(module, tmp_path):
     python = newest_with_tests()
     if not python:
         pytest.skip("no interpreter here comes with CPython's test package")
-    without = environment()
-    del without["LD_PRELOAD"]
-    both = [
-        start(python, module, tmp_path / "without", without),
-        start(python, module, tmp_path / "with", environment(LOG="warn", **KNOBS.get(module, {}))),
-    ]
+    envs = environments(python, module)
+    processes = [start(python, module, tmp_path / name, env) for name, env in envs.items()]
     try:
-        for process in both:
+        for process in processes:
             process.wait(timeout=900)
     finally:
-        for process in both:
+        for process in processes:
             process.kill()
-    expected = passed(tmp_path / "without")
+    expected, *others = (passed(tmp_path / name) for name in envs)
     assert expected
-    lost = expected - passed(tmp_path / "with")
-    assert not lost, (tmp_path / "with" / "output").read_text()
+    for name, others_passed in zip(list(envs)[1:], others):
+        assert not expected - others_passed, (tmp_path / name / "output").read_text()
