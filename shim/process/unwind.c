@@ -25,6 +25,8 @@
 
 enum { MAX_FRAMES = 256 };
 
+struct dynamic_info;
+
 static struct {
     bool ready;
     unw_addr_space_t space;
@@ -34,8 +36,9 @@ static struct {
     int (*step)(unw_cursor_t *);
     int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
     int (*is_signal_frame)(unw_cursor_t *);
-    int (*search_table)(unw_addr_space_t, unw_word_t, unw_dyn_info_t *, unw_proc_info_t *, int,
+    int (*search_table)(unw_addr_space_t, unw_word_t, struct dynamic_info *, unw_proc_info_t *, int,
                         void *);
+    bool has_load_offset; /* see struct dynamic_info */
 } unwind;
 
 /* ---- what libunwind asks for ---- */
@@ -127,10 +130,26 @@ struct eh_frame_hdr {
 };
 enum { UDATA4 = 0x03, DATAREL_SDATA4 = 0x3b };
 
+/* unw_dyn_info_t, whose layout changed within one soname: 1.3 has no load_offset before the union.
+ */
+struct dynamic_info {
+    unw_word_t next, prev, start_ip, end_ip, gp;
+    int32_t format, pad;
+    union {
+        unw_dyn_remote_table_info_t table; /* 1.3 */
+        struct {
+            unw_word_t load_offset;
+            unw_dyn_remote_table_info_t table; /* 1.6, 1.8 */
+        } later;
+        unw_word_t room[16];
+    };
+};
+
 struct table_search {
     unw_word_t address;
     struct origin *origin;
-    unw_dyn_info_t table;
+    bool found;
+    struct dynamic_info info;
 };
 
 /* The segment that begins with or before the table and holds it; a word at its end may reach out.
@@ -169,14 +188,18 @@ static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
         table->table_encoding != DATAREL_SDATA4)
         return 1;
     keep_segment(object, (uintptr_t)table, search->origin);
-    search->table = (unw_dyn_info_t){
-        .start_ip = 0,
-        .end_ip = UINTPTR_MAX,
-        .format = UNW_INFO_FORMAT_REMOTE_TABLE,
-        .u.rti = {.segbase = (uintptr_t)table,
-                  .table_data = (uintptr_t)(table + 1),
-                  .table_len = table->count * 2 * sizeof(int32_t) / sizeof(unw_word_t)},
+    const unw_dyn_remote_table_info_t found = {
+        .segbase = (uintptr_t)table,
+        .table_data = (uintptr_t)(table + 1),
+        .table_len = table->count * 2 * sizeof(int32_t) / sizeof(unw_word_t),
     };
+    search->found = true;
+    search->info.end_ip = UINTPTR_MAX;
+    search->info.format = UNW_INFO_FORMAT_REMOTE_TABLE;
+    if (unwind.has_load_offset)
+        search->info.later.table = found;
+    else
+        search->info.table = found;
     return 1;
 }
 
@@ -184,16 +207,20 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t address, unw_proc_i
                           int need_unwind_info, void *argument) {
     struct table_search search = {.address = address, .origin = argument};
     dl_iterate_phdr(find_table, &search);
-    if (search.table.u.rti.table_data == 0)
+    if (!search.found)
         return -UNW_ENOINFO;
-    return unwind.search_table(space, address, &search.table, ret, need_unwind_info, argument);
+    return unwind.search_table(space, address, &search.info, ret, need_unwind_info, argument);
 }
 
 /* ---- opening and walking ---- */
 
-static bool see_nothing(uintptr_t procedure, bool signal_frame, void *context) {
-    (void)procedure, (void)signal_frame, (void)context;
-    return false;
+static int first_call(void *unused);
+
+static bool see_first_call(uintptr_t procedure, bool signal_frame, void *context) {
+    (void)signal_frame;
+    bool *seen = context;
+    *seen = procedure == (uintptr_t)first_call;
+    return *seen;
 }
 
 /* The first call makes libunwind initialize, and that opens a pipe, for local unwinding too, which
@@ -201,7 +228,12 @@ static bool see_nothing(uintptr_t procedure, bool signal_frame, void *context) {
  * does not know. So the call is made in a child that shares our memory, but has descriptors and
  * limits of its own, and may open none. */
 static int first_call(void *unused) {
-    static unw_accessors_t accessors = {
+    /* libunwind copies all that its own version has: 1.8 has more than the header that is used here
+     */
+    static union {
+        unw_accessors_t accessors;
+        void *room[32];
+    } all = {{
         .find_proc_info = find_proc_info,
         .put_unwind_info = nothing_to_put,
         .get_dyn_info_list_addr = no_dynamic_info,
@@ -210,19 +242,25 @@ static int first_call(void *unused) {
         .access_fpreg = access_fpreg,
         .resume = no_resume,
         .get_proc_name = no_name,
-    };
+    }};
     const struct rlimit none = {0, 0};
+    bool seen = false;
     (void)unused;
     if (setrlimit(RLIMIT_NOFILE, &none) != 0)
         return 1;
-    unwind.space = unwind.create_addr_space(&accessors, 0);
+    unwind.space = unwind.create_addr_space(&all.accessors, 0);
     /* The cache has a lock: a thread that walks while another one forks would leave it taken in the
      * child for ever. A fork every now and then needs no cache. */
     if (!unwind.space || unwind.set_caching_policy(unwind.space, UNW_CACHE_NONE) != 0)
         return 1;
+    /* Which layout does it have? The one with which a walk finds this very procedure. */
     unwind.ready = true;
-    gf_unwind_walk(see_nothing, NULL);
-    return 0;
+    for (int layout = 0; layout < 2 && !seen; layout++) {
+        unwind.has_load_offset = layout == 0;
+        gf_unwind_walk(see_first_call, &seen);
+    }
+    unwind.ready = seen;
+    return seen ? 0 : 1;
 }
 
 /* Returns whether the first call was made. The child sends no signal when it ends, and only who
