@@ -74,7 +74,7 @@ struct gf_runtime {
     int (*freeze)(enum gf_moment moment);
 
     /* Inside, after freeze. Lets the interpreter's end collect what was frozen. */
-    void (*thaw_at_exit)(enum gf_moment moment);
+    void (*thaw_at_exit)(void);
 
     /* Inside, after count_new, at GF_MOMENT_HOOK only: a full collection, which runs Python code;
      * -1 on error. */

@@ -24,7 +24,7 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
     }
     /* The end of a worker would write to every immortal object; what has an end is mortal there. */
     if (done && !gf_session.immortal)
-        runtime->thaw_at_exit(moment);
+        runtime->thaw_at_exit();
     return runtime->resume(enabled) == 0 && done;
 }
 

@@ -56,11 +56,11 @@ static void release(gf_object *const *references, size_t count) {
     }
 }
 
-/* `import gc` without the import system, whose bytecode must not run in the fork window: what it
- * does for a builtin module, by hand. All callees are C (Python/import.c, _imp_create_builtin and
- * _imp_exec_builtin). From 3.10 on the module stays out of sys.modules, so that an application
- * finds there what it would find without us. */
-static gf_object *create_builtin_gc(void) {
+/* `import` of a builtin module without the import system, whose bytecode must not run in the fork
+ * window: what it does for a builtin module, by hand. All callees are C (Python/import.c,
+ * _imp_create_builtin and _imp_exec_builtin). From 3.10 on the module stays out of sys.modules, so
+ * that an application finds there what it would find without us. */
+static gf_object *create_builtin(const char *name) {
     const struct gf_api *api = &gf_python.api;
     gf_object *imp = gf_loaded_module("_imp");
     gf_object *create = imp ? gf_attribute(imp, "create_builtin") : NULL;
@@ -69,7 +69,7 @@ static gf_object *create_builtin_gc(void) {
     gf_object *implementation = api->PySys_GetObject("implementation"); /* borrowed */
     gf_object *type = implementation ? api->PyObject_Type(implementation) : NULL;
     gf_object *nothing = api->Py_BuildValue("()");
-    gf_object *keywords = api->Py_BuildValue("{s:s}", "name", "gc");
+    gf_object *keywords = api->Py_BuildValue("{s:s}", "name", name);
     gf_object *spec = NULL, *create_arguments = NULL, *module = NULL, *exec_arguments = NULL;
     gf_object *executed = NULL;
     if (create && exec && type && nothing && keywords)
@@ -97,7 +97,7 @@ static bool keep_gc(void) {
     struct gf_gc gc = {0};
     gf_object *module = gf_loaded_module("gc");
     if (!module)
-        module = create_builtin_gc();
+        module = create_builtin("gc");
     if (!module)
         return false;
     const struct {
@@ -206,11 +206,28 @@ static void strip_preload(const char *library) {
     release(used, sizeof used / sizeof *used);
 }
 
-static bool keep_all(const struct gf_attach_options *options) {
+/* Up to 3.9, atexit's callbacks belong to the module object, so it must be the one in sys.modules,
+ * and importing is not allowed in the fork window: there, without it, what is frozen stays so. */
+static void register_thaw(enum gf_moment moment) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *module = gf_loaded_module("atexit");
+    if (!module && gf_python.version->atexit_is_shared)
+        module = create_builtin("atexit");
+    else if (!module && moment != GF_MOMENT_WINDOW)
+        module = api->PyImport_ImportModule("atexit");
+    api->PyErr_Clear();
+    if (!module)
+        return;
+    gf_thaw_register(module);
+    api->Py_DecRef(module);
+}
+
+static bool keep_all(enum gf_moment moment, const struct gf_attach_options *options) {
     if (!keep_landmarks())
         return false;
     if (!gf_python.get_allocated_blocks)
         keep_allocated_blocks();
+    register_thaw(moment);
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
     return options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
 }
@@ -229,7 +246,7 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
         return GCFREEZE_REASON_PYTHON_ERROR;
     if (gf_collector_suspend(&enabled) != 0)
         return GCFREEZE_REASON_PYTHON_ERROR;
-    bool kept = keep_all(options);
+    bool kept = keep_all(moment, options);
     bool resumed = gf_collector_resume(enabled) == 0;
     return kept && resumed ? GCFREEZE_REASON_NONE : GCFREEZE_REASON_PYTHON_ERROR;
 }

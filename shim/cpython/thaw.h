@@ -6,12 +6,15 @@
 #ifndef GF_CPYTHON_THAW_H
 #define GF_CPYTHON_THAW_H
 
-#include "core/runtime.h"
+#include "cpython/api.h"
 
-/* Registers a gc.unfreeze() with atexit, once; children inherit it. Nothing comes of it in the fork
- * window as long as nobody has imported atexit, for importing is not allowed there: then the next
- * freeze tries again. After a freeze, inside. Exceptions are cleared. */
-void gf_thaw_at_exit(enum gf_moment moment);
+/* Registers a function with the atexit module, when attaching: children inherit it. It does nothing
+ * as long as gf_thaw_at_exit has not been called, and a gc.unfreeze() after that. Inside;
+ * exceptions are cleared. */
+void gf_thaw_register(gf_object *atexit);
+
+/* After a freeze. A plain store. */
+void gf_thaw_at_exit(void);
 
 /* A new interpreter starts. */
 void gf_thaw_reset(void);

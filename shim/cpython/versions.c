@@ -5,20 +5,22 @@
 
 /* Sources: Include/cpython/pystate.h of each release. Up to 3.11 the current thread state is one
  * atomic variable of the runtime (Python/pystate.c, _PyRuntimeState_GetThreadState); from 3.12 on
- * it is thread-local (Python/pystate.c, current_fast_get). Immortal objects came with 3.12 (PEP
- * 683); 3.14 moved flags beside the count, which only the interpreter's own function knows. */
+ * it is thread-local (Python/pystate.c, current_fast_get). From 3.10 on, atexit's callbacks are
+ * kept in the interpreter's state (Modules/atexitmodule.c, get_atexit_state). Immortal objects came
+ * with 3.12 (PEP 683); 3.14 moved flags beside the count, which only the interpreter's own function
+ * knows. */
 static const struct gf_version versions[] = {
     {3, 8, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
     {3, 9, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 10, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 11, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 12, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = true,
+    {3, 10, .atexit_is_shared = true, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
+    {3, 11, .atexit_is_shared = true, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
+    {3, 12, .atexit_is_shared = true, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = true,
      .immortal = GF_IMMORTAL_BY_WORD},
-    {3, 13, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
+    {3, 13, .atexit_is_shared = true, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
      .immortal = GF_IMMORTAL_BY_WORD},
-    {3, 14, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
+    {3, 14, .atexit_is_shared = true, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
      .immortal = GF_IMMORTAL_BY_CALL},
-    {3, 15, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
+    {3, 15, .atexit_is_shared = true, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
      .immortal = GF_IMMORTAL_BY_CALL},
 };
 enum { COUNT = sizeof versions / sizeof *versions };

@@ -13,6 +13,8 @@ struct gf_version {
     /* Does that answer belong to the calling thread? Where it does not, it may be another
      * thread's, the one that holds the GIL. */
     bool current_is_own;
+    /* Do atexit's callbacks belong to the interpreter, and not to one module object? */
+    bool atexit_is_shared;
     /* How an object becomes immortal: not at all, by the count word that None carries, or by
      * _Py_SetImmortalUntracked. */
     enum { GF_IMMORTAL_NEVER, GF_IMMORTAL_BY_WORD, GF_IMMORTAL_BY_CALL } immortal;

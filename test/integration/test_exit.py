@@ -50,14 +50,29 @@ def test_files_are_flushed_and_finalizers_run(python, tmp_path, child, parent):
 def test_atexit_is_asked_once(python):
     program = """
 import atexit, os
-def fork():
+for _ in range(3):
     pid = os.fork()
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
-before = atexit._ncallbacks()
-for _ in range(3):
-    fork()
-print(atexit._ncallbacks() - before)
+print(atexit._ncallbacks())
 """
-    assert run([python.path, "-c", program], environment(WHEN="every")).stdout == "1\n"
+    command = [python.path, "-c", program]
+    plain = run(command, environment(**{"": 0}))
+    with_library = run(command, environment(WHEN="every"))
+    assert int(with_library.stdout) == int(plain.stdout) + 1
+
+
+def test_what_the_application_froze_itself_stays_frozen(python, compare):
+    compare(
+        python,
+        """
+import atexit
+class Noisy:
+    def __init__(self): self.itself = self
+    def __del__(self): os.write(1, b"finalized\\n")
+noisy = Noisy()
+gc.freeze()
+del noisy
+""",
+    )

@@ -85,8 +85,7 @@ static int freeze(enum gf_moment moment) {
     return record("freeze");
 }
 
-static void thaw_at_exit(enum gf_moment moment) {
-    (void)moment;
+static void thaw_at_exit(void) {
     record("thaw");
 }
 
