@@ -22,6 +22,11 @@ void gf_text_add(struct gf_text *text, const char *string) {
         gf_text_add_char(text, *string);
 }
 
+void gf_text_add_bytes(struct gf_text *text, const char *string, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        gf_text_add_char(text, string[i]);
+}
+
 void gf_text_add_padded(struct gf_text *text, unsigned long value, int width) {
     char digits[24];
     size_t n = sizeof digits;

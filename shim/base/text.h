@@ -20,6 +20,8 @@ struct gf_text {
 
 void gf_text_init(struct gf_text *text, char *buffer, size_t size);
 void gf_text_add(struct gf_text *text, const char *string);
+/* The first `length` bytes of `string`. */
+void gf_text_add_bytes(struct gf_text *text, const char *string, size_t length);
 void gf_text_add_char(struct gf_text *text, char c);
 void gf_text_add_long(struct gf_text *text, long value);
 

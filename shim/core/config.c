@@ -46,8 +46,7 @@ static bool parse_choice(const char *text, const char *values, int *ret) {
         char word[16];
         struct gf_text copy;
         gf_text_init(&copy, word, sizeof word);
-        for (size_t i = 0; i < length; i++)
-            gf_text_add_char(&copy, values[i]);
+        gf_text_add_bytes(&copy, values, length);
         if (gf_text_equal_nocase(text, word)) {
             *ret = index;
             return true;
@@ -126,8 +125,7 @@ static void keep_problem(const struct gf_knob *knob, const char *name, size_t na
         return;
     struct gf_text text;
     gf_text_init(&text, problems[problem_count].name, SHOWN);
-    for (size_t i = 0; i < name_length; i++)
-        gf_text_add_char(&text, name[i]);
+    gf_text_add_bytes(&text, name, name_length);
     gf_text_init(&text, problems[problem_count].value, SHOWN);
     gf_text_add(&text, value);
     if (text.truncated)

@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "core/report.h"
 #include "core/transaction.h"
 #include "process/self.h"
@@ -42,6 +42,15 @@ static void child(bool restored) {
     engine.prepared = false;
     engine.transaction = (struct gf_transaction){0};
     engine.status = (struct gcfreeze_status){.size = sizeof engine.status};
+}
+
+/* Whose memory is this? False in a child that only borrows it (vfork): touch nothing. A copy whose
+ * fork passed us by (daemon(3)) starts anew. */
+static bool ours(void) {
+    enum gf_kin kin = gf_self_kin();
+    if (kin == GF_KIN_COPY)
+        child(false);
+    return kin != GF_KIN_BORROWER;
 }
 
 static void add_one(uint64_t *counter) {
@@ -102,13 +111,8 @@ static pid_t fork_nested(pid_t (*real)(void *), void *arguments) {
 /* Our hook of os.register_at_fork: the last one to run before the locks are taken. It is also
  * called for subprocess with a preexec_fn, and prepares for nothing that it does not recognize. */
 static void before_fork(void) {
-    if (gf_session.phase != GF_PHASE_ATTACHED)
+    if (gf_session.phase != GF_PHASE_ATTACHED || !ours())
         return;
-    enum gf_kin kin = gf_self_kin();
-    if (kin == GF_KIN_BORROWER)
-        return;
-    if (kin == GF_KIN_COPY)
-        child(false);
     int saved_errno = errno;
     uintptr_t owner = claim();
     if (owner == this_thread() && engine.prepared)
@@ -147,11 +151,8 @@ static pid_t fork_prepared(pid_t (*real)(void *), void *arguments) {
 pid_t gf_engine_fork(pid_t (*real)(void *), void *arguments) {
     if (!gf_session.runtime)
         return real(arguments); /* another library's constructor forks before ours has run */
-    enum gf_kin kin = gf_self_kin();
-    if (kin == GF_KIN_BORROWER)
+    if (!ours())
         return real(arguments);
-    if (kin == GF_KIN_COPY)
-        child(false);
     if (gf_session.phase == GF_PHASE_INERT)
         return fork_skipped(gf_session.inert_because, real, arguments);
     uintptr_t owner = claim();
@@ -168,11 +169,8 @@ void gf_engine_start(const struct gf_runtime *runtime, const struct gf_host *hos
 }
 
 void gf_engine_startup(void) {
-    if (gf_session.phase != GF_PHASE_WAITING)
-        return;
-    if (gf_self_kin() == GF_KIN_COPY)
-        child(false); /* a host that went to the background with daemon(3) */
-    gf_session_startup();
+    if (gf_session.phase == GF_PHASE_WAITING && ours())
+        gf_session_startup();
 }
 
 void gf_engine_spawn(void) {
@@ -189,10 +187,7 @@ void gf_engine_spawn(void) {
 void gf_engine_status(struct gcfreeze_status *ret) {
     *ret = engine.status;
     ret->attached = gf_session.phase == GF_PHASE_ATTACHED;
-    const char *version = gf_session.runtime ? gf_session.runtime->version() : "";
-    size_t length = strlen(version);
-    if (length >= sizeof ret->python)
-        length = sizeof ret->python - 1;
-    memcpy(ret->python, version, length);
-    ret->python[length] = '\0';
+    struct gf_text python;
+    gf_text_init(&python, ret->python, sizeof ret->python);
+    gf_text_add(&python, gf_session.runtime ? gf_session.runtime->version() : "");
 }

@@ -54,8 +54,9 @@ static enum gcfreeze_reason by_schedule(const struct gf_config *config,
 
 struct gf_decision gf_policy_decide(const struct gf_config *config, const struct gf_facts *facts) {
     struct gf_decision decision = {.reason = facts->obstacle};
-    if (decision.reason == GCFREEZE_REASON_NONE)
-        decision.reason = caller_obstacle(facts->caller);
+    if (decision.reason != GCFREEZE_REASON_NONE)
+        return decision;
+    decision.reason = caller_obstacle(facts->caller);
     if (decision.reason != GCFREEZE_REASON_NONE) {
         /* what an extension's child will do is unknown; if it goes on as Python, it collects */
         decision.restore = decision.reason == GCFREEZE_REASON_EXTENSION;

@@ -119,8 +119,6 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
 void gf_session_startup(void) {
     struct gf_session *s = &gf_session;
     int waiting = GF_PHASE_WAITING;
-    if (s->phase != GF_PHASE_WAITING || gf_self_kin() != GF_KIN_SAME)
-        return;
     if (!atomic_compare_exchange_strong(&s->phase, &waiting, GF_PHASE_ATTACHING))
         return;
     int saved_errno = errno;

@@ -52,7 +52,8 @@ extern struct gf_session gf_session;
 void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *host,
                       void (*before_fork)(void));
 
-/* The interpreter initializes: attach to it, at most once. Phase: attach. errno survives. */
+/* The interpreter initializes: attach to it, at most once. Phase: attach, in a process of our own.
+ * errno survives. */
 void gf_session_startup(void);
 
 /* The interpreter, ready to be worked with, attaching first if that has not been possible before.

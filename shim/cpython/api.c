@@ -27,7 +27,6 @@ static const struct {
 #undef REQUIRED
 #undef OPTIONAL
 #undef NEEDED
-#undef NEEDED
 };
 
 bool gf_api_find(struct gf_api *ret, const char **ret_missing) {

@@ -48,14 +48,6 @@ static void forget(void) {
         interpreter_gone();
 }
 
-/* NULLs are allowed. */
-static void release(gf_object *const *references, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (references[i])
-            gf_python.api.Py_DecRef(references[i]);
-    }
-}
-
 /* `import` of a builtin module without the import system, whose bytecode must not run in the fork
  * window: what it does for a builtin module, by hand. All callees are C (Python/import.c,
  * _imp_create_builtin and _imp_exec_builtin). From 3.10 on the module stays out of sys.modules, so
@@ -83,13 +75,13 @@ static gf_object *create_builtin(const char *name) {
     if (exec_arguments)
         executed = api->PyObject_CallObject(exec, exec_arguments);
     if (!executed) {
-        release(&module, 1);
+        gf_release(&module, 1);
         module = NULL;
         api->PyErr_Clear();
     }
     gf_object *const used[] = {imp,  create,           exec,           type,    nothing, keywords,
                                spec, create_arguments, exec_arguments, executed};
-    release(used, sizeof used / sizeof *used);
+    gf_release(used, sizeof used / sizeof *used);
     return module;
 }
 
@@ -160,7 +152,7 @@ static bool register_hook(gf_object *posix) {
     if (!done)
         api->PyErr_Clear();
     gf_object *const used[] = {hook, function, arguments, keywords, done};
-    release(used, sizeof used / sizeof *used);
+    gf_release(used, sizeof used / sizeof *used);
     return done != NULL;
 }
 
@@ -203,7 +195,7 @@ static void strip_preload(const char *library) {
     gf_object *done = arguments ? api->PyObject_CallObject(method, arguments) : NULL;
     api->PyErr_Clear();
     gf_object *const used[] = {posix, copy, method, arguments, done};
-    release(used, sizeof used / sizeof *used);
+    gf_release(used, sizeof used / sizeof *used);
 }
 
 /* Up to 3.9, atexit's callbacks belong to the module object, so it must be the one in sys.modules,

@@ -1,7 +1,5 @@
 #include "cpython/call.h"
 
-#include <stddef.h>
-
 #include "cpython/interpreter.h"
 
 static int failed(void) {
@@ -85,4 +83,11 @@ gf_object *gf_loaded_module(const char *name) {
     if (module)
         gf_python.api.Py_IncRef(module);
     return module;
+}
+
+void gf_release(gf_object *const *references, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (references[i])
+            gf_python.api.Py_DecRef(references[i]);
+    }
 }

@@ -5,6 +5,8 @@
 #ifndef GF_CPYTHON_CALL_H
 #define GF_CPYTHON_CALL_H
 
+#include <stddef.h>
+
 #include "cpython/api.h"
 
 /* function() */
@@ -27,6 +29,9 @@ int gf_dict_long(gf_object *dict, const char *key, long *ret);
 
 /* An attribute as a new reference, or NULL with the exception cleared. */
 gf_object *gf_attribute(gf_object *object, const char *name);
+
+/* Gives references back; NULLs are allowed. */
+void gf_release(gf_object *const *references, size_t count);
 
 /* A module that is imported already, as a new reference, or NULL. */
 gf_object *gf_loaded_module(const char *name);

@@ -20,11 +20,9 @@ static char remark_text[192];
 
 /* "3.13.0" of "3.13.0 (main, ...)" */
 static void keep_version(const char *text) {
-    size_t length = strcspn(text, " ");
     struct gf_text version;
     gf_text_init(&version, gf_python.version_text, sizeof gf_python.version_text);
-    for (size_t i = 0; i < length; i++)
-        gf_text_add_char(&version, text[i]);
+    gf_text_add_bytes(&version, text, strcspn(text, " "));
 }
 
 static void keep_remark(const char *what, const char *name) {
@@ -79,21 +77,6 @@ static bool attached(void) {
     return gf_python.gc.freeze != NULL;
 }
 
-static enum gcfreeze_reason attach(enum gf_moment moment, const struct gf_attach_options *options,
-                                   void (*before)(void), void (*gone)(void)) {
-    if (moment != GF_MOMENT_STARTUP)
-        return gf_attach(moment, options, before, gone);
-    struct gf_entry entry = {0};
-    const struct gf_api *api = &gf_python.api;
-    if (gf_thread_attachment() != GF_ATTACHED)
-        return GCFREEZE_REASON_NO_THREAD_STATE;
-    api->PyErr_Fetch((gf_object **)&entry.exception[0], (gf_object **)&entry.exception[1],
-                     (gf_object **)&entry.exception[2]);
-    enum gcfreeze_reason reason = gf_attach(moment, options, before, gone);
-    api->PyErr_Restore(entry.exception[0], entry.exception[1], entry.exception[2]);
-    return reason;
-}
-
 static void reenter(struct gf_entry *entry) {
     const struct gf_api *api = &gf_python.api;
     if (entry->borrowed)
@@ -107,6 +90,19 @@ static void leave(struct gf_entry *entry) {
     api->PyErr_Restore(entry->exception[0], entry->exception[1], entry->exception[2]);
     if (entry->borrowed)
         api->PyGILState_Release(entry->gil_state);
+}
+
+static enum gcfreeze_reason attach(enum gf_moment moment, const struct gf_attach_options *options,
+                                   void (*before)(void), void (*gone)(void)) {
+    struct gf_entry entry = {0};
+    if (moment != GF_MOMENT_STARTUP)
+        return gf_attach(moment, options, before, gone);
+    if (gf_thread_attachment() != GF_ATTACHED)
+        return GCFREEZE_REASON_NO_THREAD_STATE;
+    reenter(&entry);
+    enum gcfreeze_reason reason = gf_attach(moment, options, before, gone);
+    leave(&entry);
+    return reason;
 }
 
 /* A signal handler runs with its own signal blocked, and C code that forks to execute blocks all

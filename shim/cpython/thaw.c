@@ -39,8 +39,5 @@ void gf_thaw_register(gf_object *atexit) {
         done = api->PyObject_CallObject(function, arguments);
     api->PyErr_Clear();
     gf_object *const used[] = {function, hook, arguments, done};
-    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
-        if (used[i])
-            api->Py_DecRef(used[i]);
-    }
+    gf_release(used, sizeof used / sizeof *used);
 }
