@@ -13,22 +13,8 @@ import csv, ctypes, datetime, decimal, email.message, gc, html.parser, http.clie
 import logging.config, multiprocessing, os, pickle, random, resource, sqlite3, ssl
 import statistics, sys, unittest, urllib.request, xml.dom.minidom, zipfile
 
+from goods import DOCUMENT, Item
 
-class Item:
-    def __init__(self, number):
-        self.number = number
-        self.price = number % 9973
-        self.stock = {"shop": number % 7, "store": number % 31}
-
-
-DOCUMENT = json.dumps(
-    {
-        "title": "a document",
-        "words": ["red lamp", "blue chair", "green table"],
-        "size": {"width": 90, "height": 70, "depth": 50},
-        "offers": [{"seller": "seller %d" % number, "price": number} for number in range(4)],
-    }
-)
 items = {number: Item(number) for number in range(200000)}
 documents = [json.loads(DOCUMENT) for _ in range(50000)]
 

@@ -121,6 +121,18 @@ def wait(pid):
 HEAP = [[i] for i in range(20000)]
 """
 
+# The plainest fork of a program with that prelude, and what the log says about it and the next one.
+FORK = """
+pid = os.fork()
+if pid == 0:
+    state("child")
+    os._exit(0)
+wait(pid)
+state("parent")
+"""
+FREEZE = ("freeze", "first-worker-fork", "os.fork")
+NOTHING_NEW = ("skip", "nothing-new", "os.fork")
+
 
 @dataclass
 class Compared(Outcome):

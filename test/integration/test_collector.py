@@ -1,8 +1,7 @@
 """The collector's settings: the application's own, and what the knobs make of them."""
 
 import pytest
-
-FREEZE = ("freeze", "first-worker-fork", "os.fork")
+from conftest import FREEZE
 
 FORK = """
 def fork(who):

@@ -6,18 +6,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import ROOT, environment, run
-
-FREEZE = ("freeze", "first-worker-fork", "os.fork")
-
-FORK = """
-pid = os.fork()
-if pid == 0:
-    state("child")
-    os._exit(0)
-wait(pid)
-state("parent")
-"""
+from conftest import FORK, FREEZE, ROOT, environment, run
 
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root may do this")
 

@@ -1,7 +1,6 @@
 """Every way to fork that the os module and its neighbours offer, with each interpreter."""
 
-FREEZE = ("freeze", "first-worker-fork", "os.fork")
-NOTHING_NEW = ("skip", "nothing-new", "os.fork")
+from conftest import FREEZE, NOTHING_NEW
 
 
 def test_fork_freezes_and_leaves_the_applications_settings_to_both(python, compare):

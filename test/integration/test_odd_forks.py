@@ -1,7 +1,6 @@
 """Forks at odd moments and from odd places, with each interpreter."""
 
-FREEZE = ("freeze", "first-worker-fork", "os.fork")
-NOTHING_NEW = ("skip", "nothing-new", "os.fork")
+from conftest import FREEZE, NOTHING_NEW
 
 
 def test_c_code_below_python_that_forks_is_left_alone(python, compare):

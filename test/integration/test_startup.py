@@ -3,18 +3,7 @@
 import os
 
 import pytest
-from conftest import LIBRARY, environment, run
-
-FREEZE = ("freeze", "first-worker-fork", "os.fork")
-
-FORK = """
-pid = os.fork()
-if pid == 0:
-    state("child")
-    os._exit(0)
-wait(pid)
-state("parent")
-"""
+from conftest import FORK, FREEZE, LIBRARY, environment, run
 
 
 @pytest.mark.parametrize(
