@@ -1,13 +1,17 @@
 #include "base/log.h"
+#include "base/cancel.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* A host may fork on a small stack, a signal handler on one of 8 KiB. GCFREEZE_LOG_FILE has 511
+ * bytes at most, and each %p in it may become longer. */
+enum { PATH_SIZE = 2048 };
 
 static struct {
     enum gf_log_level level;
@@ -126,32 +130,46 @@ static void give_up(const char *path, int error) {
     write_stderr(line.data, line.length);
 }
 
-void gf_log_line(enum gf_log_level level, const char *line) {
-    if (!gf_log_wants(level))
-        return;
-    int saved_errno = errno;
+/* Apart from the line, so that not both are on the stack at once. -1: there is no file, and logging
+ * is off. */
+static __attribute__((noinline)) int open_file(void) {
+    char path[PATH_SIZE];
+    if (!expand_path(path, sizeof path)) {
+        give_up(target.path, ENAMETOOLONG);
+        return -1;
+    }
+    /* O_NOFOLLOW: a link planted in a shared directory must not lead a server of root's
+     * elsewhere. O_NONBLOCK: opening a FIFO without a reader must fail and not hang it. */
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+    int fd = open(path, flags | O_NONBLOCK, 0600);
+    if (fd < 0)
+        give_up(path, errno);
+    return fd;
+}
+
+static __attribute__((noinline)) void write_line(int fd, const char *line) {
     char buffer[2048];
-    char path[PATH_MAX];
     struct gf_text text;
     gf_text_init(&text, buffer, sizeof buffer - 1);
     gf_text_add(&text, line);
     text.data[text.length++] = '\n';
-
-    if (target.path == NULL || target.path[0] == '\0') {
+    if (fd >= 0)
+        write_quietly(fd, text.data, text.length);
+    else
         write_stderr(text.data, text.length);
-    } else if (!expand_path(path, sizeof path)) {
-        give_up(target.path, ENAMETOOLONG);
-    } else {
-        /* O_NOFOLLOW: a link planted in a shared directory must not lead a server of root's
-         * elsewhere. O_NONBLOCK: opening a FIFO without a reader must fail and not hang it. */
-        const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-        int fd = open(path, flags | O_NONBLOCK, 0600);
-        if (fd < 0) {
-            give_up(path, errno);
-        } else {
-            write_quietly(fd, text.data, text.length);
-            close(fd);
-        }
-    }
+}
+
+void gf_log_line(enum gf_log_level level, const char *line) {
+    if (!gf_log_wants(level))
+        return;
+    int saved_errno = errno;
+    int cancelling = gf_cancel_put_off();
+    bool to_file = target.path != NULL && target.path[0] != '\0';
+    int fd = to_file ? open_file() : -1;
+    if (fd >= 0 || !to_file)
+        write_line(fd, line);
+    if (fd >= 0)
+        close(fd);
+    gf_cancel_restore(cancelling);
     errno = saved_errno;
 }

@@ -2,8 +2,8 @@
  *
  * A log file is opened for each line and closed again: no descriptor of ours ever lives in the
  * host, where it could be inherited, closed by a daemon's clean-up or written to by mistake.
- * No allocation, no lock, no stdio; errno survives. Not to be called in the child of a fork before
- * that fork has returned to the application.
+ * No allocation, no lock, no stdio, no cancellation point; errno survives. Not to be called in the
+ * child of a fork before that fork has returned to the application.
  */
 #ifndef GF_BASE_LOG_H
 #define GF_BASE_LOG_H

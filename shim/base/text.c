@@ -1,6 +1,5 @@
 #include "base/text.h"
 
-#include <stdint.h>
 #include <string.h>
 
 void gf_text_init(struct gf_text *text, char *buffer, size_t size) {
@@ -140,6 +139,13 @@ bool gf_text_parse_long(const char *string, long lower_bound, long upper_bound, 
         return false;
     *ret = value;
     return true;
+}
+
+uint64_t gf_text_number(const char *string) {
+    uint64_t value = 0;
+    for (string += strspn(string, " \t"); *string >= '0' && *string <= '9'; string++)
+        value = value * 10 + (uint64_t)(*string - '0');
+    return value;
 }
 
 bool gf_text_glob(const char *pattern, size_t length, const char *name) {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A string that is built at the end of a caller's buffer. Always terminated; what does not fit is
  * dropped and `truncated` says so. */
@@ -40,6 +41,10 @@ bool gf_text_equal_nocase(const char *a, const char *b);
 
 /* The whole of `string` as a decimal number from lower to upper; *ret is untouched on failure. */
 bool gf_text_parse_long(const char *string, long lower, long upper, long *ret);
+
+/* The decimal number behind the blanks that `string` starts with; 0 if there is none. Without a
+ * look at overflow: for what the kernel writes. */
+uint64_t gf_text_number(const char *string);
 
 /* Shell pattern with *, ? and nothing else, over the whole name. `length` bounds the pattern. */
 bool gf_text_glob(const char *pattern, size_t length, const char *name);

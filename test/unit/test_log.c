@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +164,21 @@ static void a_file_that_cannot_be_opened_ends_logging_with_one_line(void **state
     assert_gave_up(text, ": no such directory (errno 2)");
     assert_child_succeeded(gf_test_child(log_two_lines, folder, text, sizeof text), text);
     assert_gave_up(text, ": it is a directory (errno 21)");
+}
+
+static void log_without_a_mask(void *path) {
+    umask(0);
+    log_two_lines(path);
+}
+
+static void a_new_file_is_for_its_owner(void **state) {
+    char text[256];
+    struct stat status;
+    char *path = in_folder("log");
+    (void)state;
+    assert_child_succeeded(gf_test_child(log_without_a_mask, path, text, sizeof text), text);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
 }
 
 static void a_link_is_not_followed(void **state) {
@@ -343,6 +360,38 @@ static void a_mask_of_the_host_is_left_as_it_was(void **state) {
     assert_child_succeeded(gf_test_child(log_with_pipe_blocked, NULL, text, sizeof text), text);
 }
 
+/* ---- threads that are cancelled ---- */
+
+static bool went_on;
+
+static void *log_when_cancelled(void *path) {
+    int state = -1;
+    gf_log_init(GF_LOG_INFO, path);
+    pthread_cancel(pthread_self());
+    gf_log_line(GF_LOG_INFO, "one");
+    went_on = pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0 &&
+              state == PTHREAD_CANCEL_ENABLE;
+    return NULL;
+}
+
+static void log_in_a_thread(void *path) {
+    pthread_t thread;
+    GF_CHILD_CHECK(pthread_create(&thread, NULL, log_when_cancelled, path) == 0);
+    GF_CHILD_CHECK(pthread_join(thread, NULL) == 0);
+    GF_CHILD_CHECK(went_on);
+}
+
+static void a_cancelled_thread_does_not_end_in_here(void **state) {
+    char text[256];
+    char *path = in_folder("log");
+    (void)state;
+    assert_child_succeeded(gf_test_child(log_in_a_thread, path, text, sizeof text), text);
+    read_file(path, text, sizeof text);
+    assert_string_equal(text, "one\n");
+    assert_child_succeeded(gf_test_child(log_in_a_thread, "", text, sizeof text), text);
+    assert_string_equal(text, "one\n");
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void) {
@@ -352,6 +401,7 @@ int main(void) {
         WITH_FOLDER(a_file_is_appended_to_and_closed_again),
         WITH_FOLDER(the_pid_replaces_its_place_in_the_name),
         WITH_FOLDER(a_file_that_cannot_be_opened_ends_logging_with_one_line),
+        WITH_FOLDER(a_new_file_is_for_its_owner),
         WITH_FOLDER(a_link_is_not_followed),
         WITH_FOLDER(a_fifo_that_nobody_reads_does_not_hang),
         cmocka_unit_test(the_longest_name_still_leaves_room_for_why),
@@ -362,6 +412,7 @@ int main(void) {
         cmocka_unit_test(a_reader_that_left_does_not_kill),
         cmocka_unit_test(signals_that_were_pending_before_still_are),
         cmocka_unit_test(a_mask_of_the_host_is_left_as_it_was),
+        WITH_FOLDER(a_cancelled_thread_does_not_end_in_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

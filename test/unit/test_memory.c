@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -16,7 +17,7 @@ static long address_space_kb(void) {
     if (fscanf(file, "%ld", &pages) != 1)
         pages = -1;
     fclose(file);
-    return pages < 0 ? -1 : pages * 4;
+    return pages < 0 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static void limit_address_space(long more_kb) {

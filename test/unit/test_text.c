@@ -218,6 +218,16 @@ static const struct {
     {"*aaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", true},
 };
 
+static void a_number_is_read_as_far_as_it_goes(void **state) {
+    (void)state;
+    assert_int_equal(gf_text_number("12"), 12);
+    assert_int_equal(gf_text_number(" \t 7 kB\n8"), 7);
+    assert_int_equal(gf_text_number("18446744073709551615"), UINT64_MAX);
+    assert_int_equal(gf_text_number("max"), 0);
+    assert_int_equal(gf_text_number("-1"), 0);
+    assert_int_equal(gf_text_number(""), 0);
+}
+
 static void globs_match_the_whole_name(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) {
@@ -264,6 +274,7 @@ int main(void) {
         cmocka_unit_test(quotes_cannot_end_a_quoted_field),
         cmocka_unit_test(comparing_ignores_the_case_of_ascii_only),
         cmocka_unit_test(numbers_are_whole_decimal_and_within_bounds),
+        cmocka_unit_test(a_number_is_read_as_far_as_it_goes),
         cmocka_unit_test(globs_match_the_whole_name),
         cmocka_unit_test(a_glob_ends_where_its_length_says),
         cmocka_unit_test(distance_counts_letters_to_change),
