@@ -30,13 +30,13 @@ static const struct {
 };
 
 bool gf_api_find(struct gf_api *ret, const char **ret_missing) {
-    static uint64_t searched; /* loads at the last search that found nothing; 0: none */
+    static uint64_t searched; /* changes at the last search that found nothing; 0: none */
     struct gf_elf elf = {0};
-    uint64_t loads = 0;
-    if (searched != 0 && gf_elf_loads() == searched)
+    uint64_t changes = 0;
+    if (searched != 0 && gf_elf_changes() == searched)
         return false;
-    if (!gf_elf_find(landmarks, sizeof landmarks / sizeof *landmarks, &elf, &loads)) {
-        searched = loads;
+    if (!gf_elf_find(landmarks, sizeof landmarks / sizeof *landmarks, &elf, &changes)) {
+        searched = changes;
         return false;
     }
     *ret_missing = NULL;

@@ -32,7 +32,7 @@ bool gf_trace_add(struct gf_trace *trace, const struct gf_landmarks *landmarks, 
     }
     if (procedure == 0)
         return false;
-    if (procedure == landmarks->eval)
+    if (procedure == landmarks->eval || procedure - landmarks->code < landmarks->code_size)
         trace->python = true;
     if (procedure == landmarks->os_fork)
         trace->caller = GF_CALLER_OS_FORK;
@@ -40,6 +40,8 @@ bool gf_trace_add(struct gf_trace *trace, const struct gf_landmarks *landmarks, 
         trace->caller = GF_CALLER_OS_FORKPTY;
     else if (procedure == landmarks->fork_exec)
         trace->caller = GF_CALLER_EXEC;
+    else if (procedure == landmarks->host && !trace->python) /* else the host has called Python */
+        trace->caller = GF_CALLER_C_HOST;
     return trace->caller != GF_CALLER_UNKNOWN;
 }
 

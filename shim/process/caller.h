@@ -8,6 +8,7 @@
 #define GF_PROCESS_CALLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum gf_caller {
@@ -29,13 +30,18 @@ struct gf_landmarks {
     uintptr_t os_forkpty;
     uintptr_t fork_exec;
     uintptr_t eval; /* the bytecode evaluator */
+    uintptr_t host; /* by which a Python program hands itself over to a C host (pyuwsgi.run) */
+    /* The interpreter's own code, where it is nobody else's as well; size 0: not known. Compilers
+     * split the evaluator, and its other part is a procedure of its own (Debian's 3.13 to 3.15). */
+    uintptr_t code;
+    size_t code_size;
 };
 
 /* A stack, innermost frame first. */
 struct gf_trace {
     enum gf_caller caller; /* the innermost landmark: UNKNOWN if there was none */
     bool complete;         /* the walk reached the outermost frame */
-    bool python;           /* the evaluator was on the stack */
+    bool python;           /* the evaluator was on the stack, or anything of the interpreter */
 };
 
 /* One frame more of a walk. Returns whether the walk is decided. Pure. */

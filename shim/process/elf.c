@@ -17,15 +17,13 @@ static bool readable(const struct gf_elf *elf, uintptr_t address, size_t size) {
 }
 
 /* glibc adds the base to the pointers of the dynamic section while loading, other loaders and the
- * vdso leave file addresses there. 0 is the file's header and never a table: no entry names one. */
-static uintptr_t table(const struct gf_elf *elf, ElfW(Addr) value, size_t size) {
+ * vdso leave file addresses there. 0 is the file's header and never a table: no entry names one.
+ * What is not aligned was not written by a linker, and cannot be read in place. */
+static uintptr_t table(const struct gf_elf *elf, ElfW(Addr) value, size_t size, size_t alignment) {
     if (value == 0)
         return 0;
-    if (readable(elf, value, size))
-        return value;
-    if (readable(elf, elf->base + value, size))
-        return elf->base + value;
-    return 0;
+    uintptr_t address = readable(elf, value, size) ? value : elf->base + value;
+    return address % alignment == 0 && readable(elf, address, size) ? address : 0;
 }
 
 bool gf_elf_parse(const struct dl_phdr_info *object, struct gf_elf *ret) {
@@ -42,7 +40,8 @@ bool gf_elf_parse(const struct dl_phdr_info *object, struct gf_elf *ret) {
             dynamic_count = elf.segments[i].p_memsz / sizeof *dynamic;
         }
     }
-    if (!dynamic || !readable(&elf, (uintptr_t)dynamic, dynamic_count * sizeof *dynamic))
+    if (!dynamic || (uintptr_t)dynamic % _Alignof(ElfW(Dyn)) != 0 ||
+        !readable(&elf, (uintptr_t)dynamic, dynamic_count * sizeof *dynamic))
         return false;
 
     ElfW(Addr) symbols = 0, strings = 0, gnu_hash = 0, sysv_hash = 0;
@@ -67,10 +66,10 @@ bool gf_elf_parse(const struct dl_phdr_info *object, struct gf_elf *ret) {
             break;
         }
     }
-    elf.symbols = (const void *)table(&elf, symbols, sizeof(ElfW(Sym)));
-    elf.strings = (const void *)table(&elf, strings, elf.strings_size);
-    elf.gnu_hash = (const void *)table(&elf, gnu_hash, 16);
-    elf.sysv_hash = (const void *)table(&elf, sysv_hash, 8);
+    elf.symbols = (const void *)table(&elf, symbols, sizeof(ElfW(Sym)), _Alignof(ElfW(Sym)));
+    elf.strings = (const void *)table(&elf, strings, elf.strings_size, 1);
+    elf.gnu_hash = (const void *)table(&elf, gnu_hash, 16, _Alignof(ElfW(Addr)));
+    elf.sysv_hash = (const void *)table(&elf, sysv_hash, 8, _Alignof(uint32_t));
     if (!elf.symbols || !elf.strings || elf.strings_size == 0 || (!elf.gnu_hash && !elf.sysv_hash))
         return false;
     *ret = elf;
@@ -162,20 +161,20 @@ struct search {
     const char *const *names;
     size_t count;
     struct gf_elf *found;
-    uint64_t loads;
+    uint64_t changes;
 };
 
-/* The count of loads came with glibc 2.4; a shorter record has none. */
-static uint64_t loads_of(const struct dl_phdr_info *object, size_t size) {
-    return size >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof object->dlpi_adds
-               ? object->dlpi_adds
+/* The counts came with glibc 2.4; a shorter record has none. */
+static uint64_t changes_of(const struct dl_phdr_info *object, size_t size) {
+    return size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof object->dlpi_subs
+               ? object->dlpi_adds + object->dlpi_subs
                : 0;
 }
 
 static int visit(struct dl_phdr_info *object, size_t size, void *context) {
     struct search *search = context;
     struct gf_elf elf;
-    search->loads = loads_of(object, size);
+    search->changes = changes_of(object, size);
     if (!gf_elf_parse(object, &elf))
         return 0;
     for (size_t i = 0; i < search->count; i++) {
@@ -186,21 +185,56 @@ static int visit(struct dl_phdr_info *object, size_t size, void *context) {
     return 1;
 }
 
-bool gf_elf_find(const char *const *names, size_t count, struct gf_elf *ret, uint64_t *ret_loads) {
+bool gf_elf_find(const char *const *names, size_t count, struct gf_elf *ret,
+                 uint64_t *ret_changes) {
     struct search search = {names, count, ret, 0};
     bool found = dl_iterate_phdr(visit, &search) != 0;
-    if (ret_loads)
-        *ret_loads = search.loads;
+    if (ret_changes)
+        *ret_changes = search.changes;
     return found;
 }
 
-static int first_loads(struct dl_phdr_info *object, size_t size, void *context) {
-    *(uint64_t *)context = loads_of(object, size);
+struct code_search {
+    uintptr_t address;
+    struct gf_code found;
+};
+
+static int visit_code(struct dl_phdr_info *object, size_t size, void *context) {
+    struct code_search *search = context;
+    bool found = false;
+    (void)size;
+    search->found.of_program = false;
+    search->found.path = object->dlpi_name;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_INTERP) /* which names the dynamic linker: programs have it */
+            search->found.of_program = true;
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) ||
+            search->address - start >= segment->p_memsz)
+            continue;
+        search->found.start = start;
+        search->found.size = segment->p_memsz;
+        found = true;
+    }
+    return found;
+}
+
+bool gf_elf_code(uintptr_t address, struct gf_code *ret) {
+    struct code_search search = {.address = address};
+    if (dl_iterate_phdr(visit_code, &search) == 0)
+        return false;
+    *ret = search.found;
+    return true;
+}
+
+static int first_changes(struct dl_phdr_info *object, size_t size, void *context) {
+    *(uint64_t *)context = changes_of(object, size);
     return 1;
 }
 
-uint64_t gf_elf_loads(void) {
-    uint64_t loads = 0;
-    dl_iterate_phdr(first_loads, &loads);
-    return loads;
+uint64_t gf_elf_changes(void) {
+    uint64_t changes = 0;
+    dl_iterate_phdr(first_changes, &changes);
+    return changes;
 }

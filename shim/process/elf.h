@@ -29,7 +29,7 @@ struct gf_elf {
 };
 
 /* Reads the dynamic section of one object. False if it has none, or if it is damaged: a table that
- * is not inside a loaded segment counts as missing. */
+ * is not inside a loaded segment, or not aligned, counts as missing. */
 bool gf_elf_parse(const struct dl_phdr_info *object, struct gf_elf *ret);
 
 /* The address of an exported function or variable; NULL if the object does not define it. Thread
@@ -37,10 +37,22 @@ bool gf_elf_parse(const struct dl_phdr_info *object, struct gf_elf *ret);
 void *gf_elf_symbol(const struct gf_elf *elf, const char *name);
 
 /* Finds the first loaded object, in load order, that exports all of `names`. `*ret_loads` (may be
- * NULL) gets the number of objects ever loaded, found or not: as long as gf_elf_loads() says the
- * same, another search cannot end differently. */
-bool gf_elf_find(const char *const *names, size_t count, struct gf_elf *ret, uint64_t *ret_loads);
+ * NULL) gets the number of times that an object was loaded or unloaded, found or not: as long as
+ * gf_elf_changes() says the same, another search cannot end differently. */
+bool gf_elf_find(const char *const *names, size_t count, struct gf_elf *ret, uint64_t *ret_changes);
 
-uint64_t gf_elf_loads(void);
+uint64_t gf_elf_changes(void);
+
+/* The segment of code that holds an address, and whether it is a program's own or a library's. */
+struct gf_code {
+    uintptr_t start;
+    size_t size;
+    bool of_program;
+    /* Of its file, as the dynamic linker knows it; valid as long as that is loaded. */
+    const char *path;
+};
+
+/* False, and *ret is untouched, if no loaded object has code there. */
+bool gf_elf_code(uintptr_t address, struct gf_code *ret);
 
 #endif

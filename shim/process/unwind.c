@@ -9,17 +9,15 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/loader.h"
+#include "base/machine.h"
 #include "process/elf.h"
+#include "process/registers.h"
 
-/* Types and constants only: the functions come from dlopen, under the names that the header's own
- * macros give them. x86-64 is assumed here alone: in this header, the library's name and gregs
- * below. */
-#include <libunwind-x86_64.h>
-
+/* libunwind's functions come from dlopen, under the names that its header's own macros give them.
+ */
 #define NAME_OF(symbol)          NAME_OF_EXPANDED(symbol)
 #define NAME_OF_EXPANDED(symbol) #symbol
 
@@ -35,6 +33,7 @@ static struct {
     int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
     int (*step)(unw_cursor_t *);
     int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
+    int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
     int (*is_signal_frame)(unw_cursor_t *);
     int (*search_table)(unw_addr_space_t, unw_word_t, struct dynamic_info *, unw_proc_info_t *, int,
                         void *);
@@ -45,9 +44,10 @@ static struct {
 
 /* What a walk starts from, and pages that it has found readable. */
 struct origin {
-    ucontext_t registers;          /* of the frame that called getcontext */
+    struct gf_registers registers; /* of gf_unwind_walk */
     uintptr_t pages[16];           /* by number; 0: none */
     uintptr_t tables, tables_size; /* the segment that holds the last unwind tables: is loaded */
+    bool astray;                   /* led to memory that cannot be read */
 };
 
 /* Is there a word to read? The kernel copies the signal set before it looks at the first argument,
@@ -56,6 +56,8 @@ static bool readable(struct origin *origin, unw_word_t address) {
     enum { PLACES = sizeof origin->pages / sizeof *origin->pages, PAGE_BITS = 12 };
     uintptr_t page = address >> PAGE_BITS;
     bool aligned = address % sizeof(unw_word_t) == 0; /* else it may reach into the next page */
+    if (page == 0) /* is never mapped, and its number marks a free place below */
+        return false;
     if (address - origin->tables < origin->tables_size)
         return true;
     if (aligned && origin->pages[page % PLACES] == page)
@@ -69,9 +71,12 @@ static bool readable(struct origin *origin, unw_word_t address) {
 
 static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write,
                       void *argument) {
+    struct origin *origin = argument;
     (void)space;
-    if (write || !readable(argument, address))
+    if (write || !readable(origin, address)) {
+        origin->astray = true;
         return -UNW_EINVAL;
+    }
     memcpy(value, (const void *)address, sizeof *value);
     return 0;
 }
@@ -79,19 +84,11 @@ static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *va
 /* Of the walk's own frame; those of its callers are found from there. */
 static int access_reg(unw_addr_space_t space, unw_regnum_t number, unw_word_t *value, int write,
                       void *argument) {
-    static const int gregs[] = {
-        [UNW_X86_64_RAX] = REG_RAX, [UNW_X86_64_RDX] = REG_RDX, [UNW_X86_64_RCX] = REG_RCX,
-        [UNW_X86_64_RBX] = REG_RBX, [UNW_X86_64_RSI] = REG_RSI, [UNW_X86_64_RDI] = REG_RDI,
-        [UNW_X86_64_RBP] = REG_RBP, [UNW_X86_64_RSP] = REG_RSP, [UNW_X86_64_R8] = REG_R8,
-        [UNW_X86_64_R9] = REG_R9,   [UNW_X86_64_R10] = REG_R10, [UNW_X86_64_R11] = REG_R11,
-        [UNW_X86_64_R12] = REG_R12, [UNW_X86_64_R13] = REG_R13, [UNW_X86_64_R14] = REG_R14,
-        [UNW_X86_64_R15] = REG_R15, [UNW_X86_64_RIP] = REG_RIP,
-    };
-    const struct origin *origin = argument;
+    const struct gf_registers *registers = &((const struct origin *)argument)->registers;
     (void)space;
-    if (write || number < 0 || number >= (int)(sizeof gregs / sizeof *gregs))
+    if (write || number < 0 || number >= (int)(sizeof registers->at / sizeof *registers->at))
         return -UNW_EBADREG;
-    *value = (unw_word_t)origin->registers.uc_mcontext.gregs[gregs[number]];
+    *value = registers->at[number];
     return 0;
 }
 
@@ -191,7 +188,7 @@ static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
     const unw_dyn_remote_table_info_t found = {
         .segbase = (uintptr_t)table,
         .table_data = (uintptr_t)(table + 1),
-        .table_len = table->count * 2 * sizeof(int32_t) / sizeof(unw_word_t),
+        .table_len = (unw_word_t)table->count * 2 * sizeof(int32_t) / sizeof(unw_word_t),
     };
     search->found = true;
     search->info.end_ip = UINTPTR_MAX;
@@ -263,6 +260,13 @@ static int first_call(void *unused) {
     return seen ? 0 : 1;
 }
 
+/* ThreadSanitizer's clone takes the child for a process with memory of its own, and is off in this
+ * one from then on (gcc 12: ForkChildAfter and ForkParentAfter count the same counter down). */
+#ifdef __SANITIZE_THREAD__
+int __clone(int (*start)(void *), void *stack, int flags, void *argument, ...);
+#define clone __clone
+#endif
+
 /* Returns whether the first call was made. The child sends no signal when it ends, and only who
  * asks for its like (__WCLONE) can wait for it. */
 static bool initialize(void) {
@@ -288,7 +292,7 @@ bool gf_unwind_open(void) {
     if (tried)
         return unwind.ready;
     tried = true;
-    void *library = dlopen("libunwind-x86_64.so.8", RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(GF_UNWIND_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return false;
 
@@ -298,10 +302,12 @@ bool gf_unwind_open(void) {
     *(void **)&unwind.init_remote = dlsym(library, NAME_OF(unw_init_remote));
     *(void **)&unwind.step = dlsym(library, NAME_OF(unw_step));
     *(void **)&unwind.get_proc_info = dlsym(library, NAME_OF(unw_get_proc_info));
+    *(void **)&unwind.get_reg = dlsym(library, NAME_OF(unw_get_reg));
     *(void **)&unwind.is_signal_frame = dlsym(library, NAME_OF(unw_is_signal_frame));
     *(void **)&unwind.search_table = dlsym(library, NAME_OF(UNW_OBJ(dwarf_search_unwind_table)));
     if (!unwind.create_addr_space || !unwind.set_caching_policy || !unwind.init_remote ||
-        !unwind.step || !unwind.get_proc_info || !unwind.is_signal_frame || !unwind.search_table)
+        !unwind.step || !unwind.get_proc_info || !unwind.get_reg || !unwind.is_signal_frame ||
+        !unwind.search_table)
         return false;
     unwind.ready = initialize() && unwind.ready;
     return unwind.ready;
@@ -311,23 +317,44 @@ bool gf_unwind_ready(void) {
     return unwind.ready;
 }
 
+/* Without tables, libunwind would follow frame pointers: guesses. On x86-64 it then tells of a
+ * procedure of one byte (Gget_proc_info.c). */
+static bool has_tables(unw_cursor_t *cursor, unw_proc_info_t *ret) {
+    return unwind.get_proc_info(cursor, ret) == 0 && ret->end_ip > ret->start_ip + 1;
+}
+
+/* musl has no tables for the procedure that signal handlers return to. */
+static bool returns_from_signal(unw_cursor_t *cursor, struct origin *origin) {
+    const size_t size = sizeof gf_signal_return;
+    unw_word_t at;
+    return unwind.get_reg(cursor, UNW_REG_IP, &at) == 0 && readable(origin, at) &&
+           readable(origin, at + size - sizeof at) &&
+           memcmp((const void *)at, gf_signal_return, size) == 0;
+}
+
 bool gf_unwind_walk(bool (*visit)(uintptr_t procedure, bool signal_frame, void *context),
                     void *context) {
     struct origin origin = {0};
     unw_cursor_t cursor;
     unw_proc_info_t procedure;
-    if (!unwind.ready || getcontext(&origin.registers) != 0 ||
-        unwind.init_remote(&cursor, unwind.space, &origin) != 0)
+    if (!unwind.ready)
+        return false;
+    gf_registers_read(&origin.registers);
+    if (unwind.init_remote(&cursor, unwind.space, &origin) != 0)
         return false;
     for (int depth = 0; depth < MAX_FRAMES; depth++) {
-        /* Without tables, libunwind would follow frame pointers: guesses. */
-        if (unwind.get_proc_info(&cursor, &procedure) != 0)
+        if (!has_tables(&cursor, &procedure)) {
+            if (returns_from_signal(&cursor, &origin))
+                visit(0, true, context);
             return false;
+        }
         if (visit(procedure.start_ip, unwind.is_signal_frame(&cursor) > 0, context))
             return false;
         int stepped = unwind.step(&cursor);
-        if (stepped <= 0)
-            return stepped == 0;
+        /* on 64-bit ARM, a step that fails goes on at the link register, or calls it the stack's
+         * end where it knows none (1.6, src/aarch64/Gstep.c) */
+        if (stepped <= 0 || origin.astray)
+            return stepped == 0 && !origin.astray;
     }
     return false;
 }

@@ -3,7 +3,7 @@
  * libunwind's local unwinding is made for profilers: it tests addresses with a pipe of its own,
  * reopens that pipe when the host has closed it, and shares a cache and its lock with whoever else
  * uses it in this process. So its other flavour is used, the one for other processes
- * (libunwind-x86_64.so.8), with an address space of our own: memory, registers and unwind tables
+ * (libunwind-<machine>.so.8), with an address space of our own: memory, registers and unwind tables
  * come from unwind.c.
  */
 #ifndef GF_PROCESS_UNWIND_H

@@ -12,7 +12,10 @@
 
 static const struct gf_landmarks marks = {
     .os_fork = 0x100, .os_forkpty = 0x200, .fork_exec = 0x300, .eval = 0x400};
+static const struct gf_landmarks hosted = {.os_fork = 0x100, .eval = 0x400, .host = 0x500};
 static const struct gf_landmarks no_marks = {0};
+static const struct gf_landmarks code = {
+    .os_fork = 0x1100, .eval = 0x1400, .code = 0x1000, .code_size = 0x1000};
 
 static const struct {
     const char *what;
@@ -35,6 +38,13 @@ static const struct {
     {"a handler that calls os.fork", &marks, {0x100, SIGNAL_FRAME}, GF_CALLER_OS_FORK, false, 1},
     {"Python in a handler", &marks, {0x400, SIGNAL_FRAME}, GF_CALLER_SIGNAL, true, 2},
     {"an address in the middle", &marks, {0x101, 0x0ff}, GF_CALLER_UNKNOWN, false, 2},
+    {"a part of the evaluator", &code, {0x1, 0x1000, 0x2}, GF_CALLER_UNKNOWN, true, 3},
+    {"the interpreter's last procedure", &code, {0x1fff}, GF_CALLER_UNKNOWN, true, 1},
+    {"before and behind the interpreter", &code, {0xfff, 0x2000}, GF_CALLER_UNKNOWN, false, 2},
+    {"os.fork in the interpreter", &code, {0x1, 0x1100}, GF_CALLER_OS_FORK, true, 2},
+    {"a host that Python made of itself", &hosted, {0x1, 0x500, 0x400}, GF_CALLER_C_HOST, false, 2},
+    {"Python that such a host called", &hosted, {0x1, 0x400, 0x500}, GF_CALLER_UNKNOWN, true, 3},
+    {"os.fork in such a host", &hosted, {0x1, 0x100, 0x400, 0x500}, GF_CALLER_OS_FORK, false, 2},
     {"no landmarks", &no_marks, {0x100, 0x400}, GF_CALLER_UNKNOWN, false, 2},
 };
 
@@ -228,6 +238,64 @@ static void a_handler_on_a_stack_of_its_own_is_recognized(void **state) {
     assert_int_equal(walk.trace.caller, GF_CALLER_SIGNAL);
 }
 
+#if defined(__x86_64__)
+/* It has no tables; a guess by frame pointers would lead on to its caller. */
+void untabled(void (*inner)(struct walk *walk), struct walk *walk);
+__asm__(".pushsection .text\n"
+        ".globl untabled\n"
+        ".hidden untabled\n"
+        "untabled:\n\t"
+        "push %rbp\n\t"
+        "mov %rsp, %rbp\n\t"
+        "mov %rdi, %rax\n\t"
+        "mov %rsi, %rdi\n\t"
+        "call *%rax\n\t"
+        "pop %rbp\n\t"
+        "ret\n"
+        ".popsection");
+
+PROCEDURE through_untabled(struct walk *walk) {
+    untabled(descend, walk);
+    NO_TAIL_CALL();
+}
+
+static void a_frame_without_tables_ends_the_walk(void **state) {
+    struct walk walk = {.inner = through_untabled};
+    (void)state;
+    assert_true(gf_unwind_open());
+    walk.landmarks.os_fork = address_of(outer_mark);
+    outer_mark(&walk);
+    assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
+    assert_false(walk.trace.complete);
+}
+#endif
+
+/* A frame whose tables say that it is at address 64: what it saved is looked for right below. */
+PROCEDURE misled(struct walk *walk) {
+    __asm__ volatile(".cfi_remember_state\n\t.cfi_escape 0x0f, 0x02, 0x08, 0x40");
+    walk->inner(walk);
+    __asm__ volatile(".cfi_restore_state" ::: "memory");
+}
+
+/* A frame whose tables say that where it is can be read at address 64. */
+PROCEDURE misled_at_once(struct walk *walk) {
+    __asm__ volatile(".cfi_remember_state\n\t.cfi_escape 0x0f, 0x03, 0x08, 0x40, 0x06");
+    walk->inner(walk);
+    __asm__ volatile(".cfi_restore_state" ::: "memory");
+}
+
+static void tables_that_lead_to_the_first_page_are_followed_no_further(void **state) {
+    void (*const ways[])(struct walk *) = {misled, misled_at_once};
+    (void)state;
+    assert_true(gf_unwind_open());
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct walk walk = {.inner = descend, .trace = {.complete = true}};
+        ways[i](&walk);
+        assert_int_equal(walk.trace.caller, GF_CALLER_UNKNOWN);
+        assert_false(walk.trace.complete);
+    }
+}
+
 static void before_opening_nothing_is_walked(void **state) {
     struct walk walk = {.inner = descend};
     (void)state;
@@ -285,6 +353,10 @@ int main(void) {
         cmocka_unit_test(a_threads_stack_has_an_end_too),
         cmocka_unit_test(a_signal_handler_hides_what_it_interrupted),
         cmocka_unit_test(a_handler_on_a_stack_of_its_own_is_recognized),
+#if defined(__x86_64__)
+        cmocka_unit_test(a_frame_without_tables_ends_the_walk),
+#endif
+        cmocka_unit_test(tables_that_lead_to_the_first_page_are_followed_no_further),
         cmocka_unit_test(before_opening_nothing_is_walked),
         cmocka_unit_test(the_host_finds_no_descriptor_that_it_does_not_know),
     };

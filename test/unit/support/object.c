@@ -1,10 +1,9 @@
 #include "support/object.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "support/child.h"
+#include "support/guard.h"
 
 /* The hash functions, from the System V ABI and from binutils' gnu_hash: written again here, so
  * that the test does not believe what it tests. */
@@ -25,23 +24,6 @@ static uint32_t gnu_hash(const char *name) {
     for (; *name; name++)
         hash = (hash << 5) + hash + (unsigned char)*name;
     return hash;
-}
-
-static size_t page_size(void) {
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static size_t mapped_size(void) {
-    return (sizeof(struct gf_image) + page_size() - 1) / page_size() * page_size();
-}
-
-/* Places the image against an inaccessible page. */
-static struct gf_image *map_image(void) {
-    char *memory = mmap(NULL, mapped_size() + page_size(), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(memory != MAP_FAILED);
-    assert_int_equal(mprotect(memory + mapped_size(), page_size(), PROT_NONE), 0);
-    return (void *)(memory + mapped_size() - sizeof(struct gf_image));
 }
 
 static void add_string(struct gf_object_file *object, const char *string) {
@@ -101,7 +83,7 @@ static void build_gnu(struct gf_object_file *object) {
 
 void gf_object_build(struct gf_object_file *ret, const struct gf_object_symbol *symbols,
                      uint32_t count, enum gf_object_pointers pointers) {
-    struct gf_image *image = map_image();
+    struct gf_image *image = gf_guard_map(sizeof *image);
     uintptr_t base = (uintptr_t)image;
     *ret = (struct gf_object_file){.image = image, .symbol_count = 1};
     add_string(ret, "");
@@ -136,8 +118,7 @@ void gf_object_build(struct gf_object_file *ret, const struct gf_object_symbol *
 }
 
 void gf_object_release(struct gf_object_file *object) {
-    char *end = (char *)(object->image + 1);
-    munmap(end - mapped_size(), mapped_size() + page_size());
+    gf_guard_unmap(object->image, sizeof *object->image);
 }
 
 ElfW(Dyn) * gf_object_dynamic(struct gf_object_file *object, ElfW(Sxword) tag) {
