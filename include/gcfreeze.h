@@ -35,17 +35,36 @@ extern "C" {
     X(FILTERED, "filtered", "GCFREEZE_ONLY or GCFREEZE_SKIP leaves this program out")              \
     X(NO_INTERPRETER, "no-interpreter", "no CPython in this process")                              \
     X(UNSUPPORTED, "unsupported", "a CPython that this library does not know how to treat")        \
-    X(FREE_THREADED, "free-threaded", "a free-threaded build of CPython")                          \
+    X(FREE_THREADED, "free-threaded", "a free-threaded CPython, in the fork or with threads")      \
     X(NOT_INITIALIZED, "not-initialized", "the interpreter is not initialized")                    \
     X(FINALIZING, "finalizing", "the interpreter is shutting down")                                \
-    X(SUB_INTERPRETERS, "sub-interpreters", "the process has more than one interpreter")           \
+    X(SUB_INTERPRETERS, "sub-interpreters", "several interpreters, and no way to them now")        \
     X(NO_THREAD_STATE, "no-thread-state", "the forking thread is unknown to the interpreter")      \
-    X(GIL_TAKEN, "gil-taken", "another thread holds the global interpreter lock")                  \
+    X(GIL_TAKEN, "gil-taken",                                                                      \
+      "another thread may hold the global interpreter lock, and wait for us")                      \
     X(EXTENSION, "extension", "C code called from Python forks by itself")                         \
     X(SIGNAL_HANDLER, "signal-handler", "the fork comes from a signal handler")                    \
     X(CONCURRENT, "concurrent", "another thread is in the middle of a fork")                       \
     X(UNWINDING_OFF, "unwinding-off", "without libunwind nobody can tell who is forking")          \
-    X(PYTHON_ERROR, "python-error", "a call into the interpreter failed")
+    X(PYTHON_ERROR, "python-error", "a call into the interpreter failed")                          \
+    /* reasons to copy no arena, or to give nothing back (GCFREEZE_RESHARE) */                     \
+    X(THREADS, "threads", "the process has more threads than the one that asks")                   \
+    X(NO_ARENAS, "no-arenas",                                                                      \
+      "the interpreter's small objects come from no arenas that are known")                        \
+    X(TOO_MANY_ARENAS, "too-many-arenas", "more than 16 GiB of arenas")                            \
+    X(NO_MEMFD, "no-memfd", "the kernel grants no memfd that can be sealed")                       \
+    X(NO_DESCRIPTOR, "no-descriptor", "too many open files")                                       \
+    X(FILE_SIZE_LIMIT, "file-size-limit", "RLIMIT_FSIZE is smaller than an arena")                 \
+    X(NO_ROOM, "no-room", "a limit of the control group or of the process leaves no room for it")  \
+    X(NO_PROC, "no-proc", "/proc is missing or does not tell")                                     \
+    X(LOCKED_MEMORY, "locked-memory", "the memory is locked (mlockall)")                           \
+    X(OLD_KERNEL, "old-kernel",                                                                    \
+      "pages cannot be moved beside an io_uring or threads before Linux 5.13")                     \
+    X(FOREIGN_WAIT, "foreign-wait", "beside threads, this code's waits are left alone")            \
+    X(RACED, "raced", "another thread wrote during a pass: no more of them in this process")       \
+    X(BUSY_THREADS, "busy-threads", "another thread runs without the interpreter")                 \
+    X(IO_URING, "io-uring", "an io_uring of the process may write to what is copied")              \
+    X(PINNED_MEMORY, "pinned-memory", "memory is pinned for an io_uring or a device (VmPin)")
 
 enum gcfreeze_reason {
 #define GCFREEZE_REASON_ENUM(identifier, word, meaning) GCFREEZE_REASON_##identifier,
