@@ -91,15 +91,41 @@ struct gcfreeze_status {
     uint64_t skipped[GCFREEZE_REASON_ROOM]; /* forks left alone, by enum gcfreeze_reason */
 
     /* the last fork */
-    int32_t last_reason; /* enum gcfreeze_reason */
-    int32_t last_child;  /* pid, or -1 if the fork failed; 0 before the first */
-    int32_t last_frozen; /* 1: a freeze preceded it */
-    int32_t reserved;
+    int32_t last_reason;  /* enum gcfreeze_reason */
+    int32_t last_child;   /* pid, or -1 if the fork failed; 0 before the first */
+    int32_t last_frozen;  /* 1: a freeze preceded it */
+    int32_t last_threads; /* of the process when it forked; 0: not known */
     int64_t last_tracked;
     int64_t last_collect_us;
     int64_t last_freeze_us;
     int64_t last_fork_us;
+
+    /* GCFREEZE_RESHARE */
+    uint64_t snapshot_bytes; /* arenas that this process has copied */
+    int64_t snapshot_us;
+    uint64_t passes;
+    uint64_t pages_given_back; /* of the system's page size */
+    uint64_t pages_kept;       /* that were looked at and differed */
+    int64_t pass_us;           /* what passes took together */
+    int32_t pass_reason;       /* why the last copying or pass did less than all; 0: it did all */
+    int32_t reserved2;
 };
+
+/* The same for other processes: a variable of the library, to be found in its symbol table and read
+ * with process_vm_readv(2) or from /proc/PID/mem, by who may debug the process. Believe it only if
+ * magic and version are these and pid is the process's: in a child whose fork passed the library
+ * by, all is still its parent's. */
+#define GCFREEZE_PAGE_MAGIC   "gcfreeze"
+#define GCFREEZE_PAGE_VERSION 1
+
+struct gcfreeze_page {
+    char magic[8];
+    uint32_t version;
+    int32_t pid;
+    struct gcfreeze_status status;
+};
+
+GCFREEZE_API extern struct gcfreeze_page gcfreeze_page;
 
 /* The library's version, like "0.1.0". Never NULL. */
 GCFREEZE_API const char *gcfreeze_version(void);
@@ -111,6 +137,9 @@ GCFREEZE_API int gcfreeze_status(struct gcfreeze_status *status);
 
 /* The word for a reason, or NULL for a number that is none. */
 GCFREEZE_API const char *gcfreeze_reason_name(int32_t reason);
+
+/* What it means, or NULL. */
+GCFREEZE_API const char *gcfreeze_reason_meaning(int32_t reason);
 
 #ifdef __cplusplus
 }

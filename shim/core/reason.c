@@ -1,4 +1,4 @@
-/* The words of GCFREEZE_REASONS. */
+/* The words and meanings of GCFREEZE_REASONS. */
 #include "gcfreeze.h"
 
 #include <stddef.h>
@@ -13,4 +13,13 @@ const char *gcfreeze_reason_name(int32_t reason) {
 #undef REASON_WORD
     };
     return reason >= 0 && reason < GCFREEZE_REASON_COUNT ? words[reason] : NULL;
+}
+
+const char *gcfreeze_reason_meaning(int32_t reason) {
+    static const char *const meanings[] = {
+#define REASON_MEANING(identifier, word, meaning) [GCFREEZE_REASON_##identifier] = (meaning),
+        GCFREEZE_REASONS(REASON_MEANING)
+#undef REASON_MEANING
+    };
+    return reason >= 0 && reason < GCFREEZE_REASON_COUNT ? meanings[reason] : NULL;
 }

@@ -15,43 +15,48 @@ static void add_prefix(struct gf_text *line, pid_t pid) {
     gf_text_add(line, "]: ");
 }
 
-static void add_text_field(struct gf_text *line, const char *name, long value) {
-    gf_text_add_char(line, ' ');
-    gf_text_add(line, name);
-    gf_text_add_char(line, '=');
-    if (value < 0)
-        gf_text_add_char(line, '?');
+/* ---- fields: in text ` name=value`, in JSON `,"name":value` ---- */
+
+static void add_name(struct gf_text *line, enum gf_log_format format, const char *name) {
+    gf_text_add_char(line, format == GF_LOG_JSON ? ',' : ' ');
+    if (format == GF_LOG_JSON)
+        gf_text_add_json(line, name);
     else
-        gf_text_add_long(line, value);
+        gf_text_add(line, name);
+    gf_text_add_char(line, format == GF_LOG_JSON ? ':' : '=');
 }
 
-static void format_text(const struct gf_event *event, struct gf_text *line) {
-    add_prefix(line, event->pid);
-    gf_text_add(line, event->frozen ? "freeze " : "skip ");
-    gf_text_add(line, gcfreeze_reason_name((int32_t)event->reason));
-    if (event->child >= 0) {
-        add_text_field(line, "child", event->child);
+/* A number below 0 is not known. */
+static void add_number(struct gf_text *line, enum gf_log_format format, const char *name,
+                       long value) {
+    add_name(line, format, name);
+    if (value >= 0)
+        gf_text_add_long(line, value);
+    else
+        gf_text_add(line, format == GF_LOG_JSON ? "null" : "?");
+}
+
+/* One of our own words, which needs no quotes in text. */
+static void add_word(struct gf_text *line, enum gf_log_format format, const char *name,
+                     const char *word) {
+    add_name(line, format, name);
+    if (format == GF_LOG_JSON)
+        gf_text_add_json(line, word);
+    else
+        gf_text_add(line, word);
+}
+
+/* Words of others. */
+static void add_string(struct gf_text *line, enum gf_log_format format, const char *name,
+                       const char *value) {
+    add_name(line, format, name);
+    if (format == GF_LOG_JSON) {
+        gf_text_add_json(line, value);
     } else {
-        gf_text_add(line, " child=none");
-        add_text_field(line, "errno", event->error);
+        gf_text_add_char(line, '"');
+        gf_text_add_plain(line, value);
+        gf_text_add_char(line, '"');
     }
-    gf_text_add(line, " caller=\"");
-    gf_text_add(line, gf_caller_name(event->caller));
-    gf_text_add(line, "\" script=\"");
-    gf_text_add_plain(line, event->script);
-    gf_text_add(line, "\" python=");
-    gf_text_add(line, event->python[0] ? event->python : "none");
-    if (event->frozen) {
-        gf_text_add(line, event->immortal ? " mode=immortal" : " mode=freeze");
-        add_text_field(line, "tracked", event->tracked);
-        if (event->immortal)
-            add_text_field(line, event->complete ? "immortal" : "immortal_partly", event->marked);
-        add_text_field(line, "collect_us", event->collect_us);
-        add_text_field(line, "freeze_us", event->freeze_us);
-        if (event->immortal)
-            add_text_field(line, "immortal_us", event->immortal_us);
-    }
-    add_text_field(line, "fork_us", event->fork_us);
 }
 
 static void add_json_head(struct gf_text *line, int64_t unix_ms, pid_t pid) {
@@ -65,46 +70,65 @@ static void add_json_head(struct gf_text *line, int64_t unix_ms, pid_t pid) {
     gf_text_add_long(line, pid);
 }
 
-static void add_json_string(struct gf_text *line, const char *name, const char *value) {
-    gf_text_add_char(line, ',');
-    gf_text_add_json(line, name);
-    gf_text_add_char(line, ':');
-    gf_text_add_json(line, value);
+/* ---- forks ---- */
+
+static void add_marked(struct gf_text *line, enum gf_log_format format,
+                       const struct gf_event *event) {
+    const bool json = format == GF_LOG_JSON;
+    add_number(line, format, json || event->complete ? "immortal" : "immortal_partly",
+               event->marked);
+    if (json)
+        gf_text_add(line, event->complete ? ",\"complete\":true" : ",\"complete\":false");
 }
 
-static void add_json_number(struct gf_text *line, const char *name, long value) {
-    gf_text_add_char(line, ',');
-    gf_text_add_json(line, name);
-    gf_text_add_char(line, ':');
-    if (value < 0)
-        gf_text_add(line, "null");
-    else
-        gf_text_add_long(line, value);
+/* What both formats say alike. */
+static void add_figures(struct gf_text *line, enum gf_log_format format,
+                        const struct gf_event *event) {
+    if (event->frozen) {
+        add_word(line, format, "mode", event->immortal ? "immortal" : "freeze");
+        add_number(line, format, "tracked", event->tracked);
+        if (event->immortal)
+            add_marked(line, format, event);
+        add_number(line, format, "collect_us", event->collect_us);
+        add_number(line, format, "freeze_us", event->freeze_us);
+        if (event->immortal)
+            add_number(line, format, "immortal_us", event->immortal_us);
+    }
+    if (event->reshared) {
+        add_word(line, format, "snapshot", gcfreeze_reason_name((int32_t)event->snapshot));
+        add_number(line, format, "snapshot_bytes", event->snapshot_bytes);
+        add_number(line, format, "snapshot_us", event->snapshot_us);
+    }
+    add_number(line, format, "fork_us", event->fork_us);
+}
+
+static void format_text(const struct gf_event *event, struct gf_text *line) {
+    add_prefix(line, event->pid);
+    gf_text_add(line, event->frozen ? "freeze " : "skip ");
+    gf_text_add(line, gcfreeze_reason_name((int32_t)event->reason));
+    if (event->child >= 0) {
+        add_number(line, GF_LOG_TEXT, "child", event->child);
+    } else {
+        add_word(line, GF_LOG_TEXT, "child", "none");
+        add_number(line, GF_LOG_TEXT, "errno", event->error);
+    }
+    add_string(line, GF_LOG_TEXT, "caller", gf_caller_name(event->caller));
+    add_string(line, GF_LOG_TEXT, "script", event->script);
+    add_word(line, GF_LOG_TEXT, "python", event->python[0] ? event->python : "none");
+    add_figures(line, GF_LOG_TEXT, event);
 }
 
 static void format_json(const struct gf_event *event, struct gf_text *line) {
     add_json_head(line, event->unix_ms, event->pid);
-    add_json_number(line, "child", event->child);
-    add_json_string(line, "event", event->frozen ? "freeze" : "skip");
-    add_json_string(line, "reason", gcfreeze_reason_name((int32_t)event->reason));
-    add_json_string(line, "caller", gf_caller_name(event->caller));
-    add_json_string(line, "script", event->script);
-    add_json_string(line, "python", event->python);
+    add_number(line, GF_LOG_JSON, "child", event->child);
+    add_word(line, GF_LOG_JSON, "event", event->frozen ? "freeze" : "skip");
+    add_word(line, GF_LOG_JSON, "reason", gcfreeze_reason_name((int32_t)event->reason));
+    add_word(line, GF_LOG_JSON, "caller", gf_caller_name(event->caller));
+    add_string(line, GF_LOG_JSON, "script", event->script);
+    add_word(line, GF_LOG_JSON, "python", event->python);
     if (event->child < 0)
-        add_json_number(line, "errno", event->error);
-    if (event->frozen) {
-        add_json_string(line, "mode", event->immortal ? "immortal" : "freeze");
-        add_json_number(line, "tracked", event->tracked);
-        if (event->immortal) {
-            add_json_number(line, "immortal", event->marked);
-            gf_text_add(line, event->complete ? ",\"complete\":true" : ",\"complete\":false");
-        }
-        add_json_number(line, "collect_us", event->collect_us);
-        add_json_number(line, "freeze_us", event->freeze_us);
-        if (event->immortal)
-            add_json_number(line, "immortal_us", event->immortal_us);
-    }
-    add_json_number(line, "fork_us", event->fork_us);
+        add_number(line, GF_LOG_JSON, "errno", event->error);
+    add_figures(line, GF_LOG_JSON, event);
     gf_text_add_char(line, '}');
 }
 
@@ -129,6 +153,38 @@ void gf_report_event(const struct gf_config *config, enum gf_log_level level,
     gf_log_line(level, buffer);
 }
 
+/* ---- passes ---- */
+
+void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *event) {
+    if (!gf_log_wants(GF_LOG_INFO))
+        return;
+    const enum gf_log_format format = (enum gf_log_format)config->log_format;
+    const char *reason = gcfreeze_reason_name((int32_t)event->reason);
+    char buffer[LINE_SIZE];
+    struct gf_text line;
+    gf_text_init(&line, buffer, sizeof buffer);
+    if (format == GF_LOG_JSON) {
+        add_json_head(&line, gf_clock_unix_ms(), event->pid);
+        add_word(&line, format, "event", "reshare");
+        add_word(&line, format, "reason", reason);
+    } else {
+        add_prefix(&line, event->pid);
+        gf_text_add(&line, "reshare ");
+        gf_text_add(&line, reason);
+    }
+    add_string(&line, format, "script", event->script);
+    add_word(&line, format, "python", event->python);
+    add_number(&line, format, "pages_given_back", event->given);
+    add_number(&line, format, "pages_kept", event->kept);
+    add_number(&line, format, "pass_us", event->pass_us);
+    add_number(&line, format, "page_size", event->page_size);
+    if (format == GF_LOG_JSON)
+        gf_text_add_char(&line, '}');
+    gf_log_line(GF_LOG_INFO, buffer);
+}
+
+/* ---- sentences ---- */
+
 static const char *level_name(enum gf_log_level level) {
     static const char *const names[] = {"none", "error", "warn", "info", "debug"};
     return names[level];
@@ -143,9 +199,9 @@ void gf_report_message(const struct gf_config *config, enum gf_log_level level,
     gf_text_init(&line, buffer, sizeof buffer);
     if (config->log_format == GF_LOG_JSON) {
         add_json_head(&line, gf_clock_unix_ms(), getpid());
-        add_json_string(&line, "event", "message");
-        add_json_string(&line, "level", level_name(level));
-        add_json_string(&line, "message", sentence);
+        add_word(&line, GF_LOG_JSON, "event", "message");
+        add_word(&line, GF_LOG_JSON, "level", level_name(level));
+        add_word(&line, GF_LOG_JSON, "message", sentence);
         gf_text_add_char(&line, '}');
     } else {
         add_prefix(&line, getpid());

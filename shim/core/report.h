@@ -1,7 +1,8 @@
 /* One line per fork, and lines for the operator: as text or as JSON.
  *
  * The JSON fields and their types are a promise that "v" numbers; docs/architecture.md lists them.
- * Phase: load (init), attach, and after the fork in the parent; never the child.
+ * Phase: load (init), attach, and after the fork in the parent; never the child before its fork is
+ * over.
  */
 #ifndef GF_CORE_REPORT_H
 #define GF_CORE_REPORT_H
@@ -30,7 +31,24 @@ struct gf_event {
     long marked;   /* objects made immortal */
     bool complete; /* false: the walk ran out of memory */
     int64_t collect_us, freeze_us, immortal_us, fork_us;
-    int error; /* errno of a fork that failed */
+    int error;   /* errno of a fork that failed */
+    int threads; /* of the process at the fork; 0: not known */
+
+    bool reshared;                 /* arenas were to be copied; then the next three are set */
+    enum gcfreeze_reason snapshot; /* NONE, or why not all of them were */
+    long snapshot_bytes;
+    int64_t snapshot_us;
+};
+
+/* A pass over copied pages that is over. */
+struct gf_pass_event {
+    pid_t pid;
+    enum gcfreeze_reason reason; /* NONE, or why it ended early or did not begin */
+    const char *script;
+    const char *python;
+    long given, kept; /* pages */
+    int64_t pass_us;
+    long page_size; /* bytes */
 };
 
 /* Writes the event into `buffer`, without a newline. */
@@ -40,6 +58,9 @@ void gf_report_format(const struct gf_event *event, enum gf_log_format format, c
 /* Logs an event in the configured format. */
 void gf_report_event(const struct gf_config *config, enum gf_log_level level,
                      const struct gf_event *event);
+
+/* Logs a pass, at GF_LOG_INFO. Phase: a waiting process. */
+void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *event);
 
 /* Logs a sentence in the configured format. */
 void gf_report_message(const struct gf_config *config, enum gf_log_level level,

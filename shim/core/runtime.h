@@ -31,11 +31,13 @@ struct gf_entry {
     bool borrowed;      /* the thread was not attached: enter took the GIL, leave gives it back */
     int gil_state;      /* PyGILState_Ensure's answer */
     void *exception[3]; /* what was pending */
+    bool elsewhere;     /* the main interpreter has to be gone over to */
+    void *made, *host;  /* thread states there and here, while we are there */
 };
 
 struct gf_runtime {
     /* Is there an interpreter in this process, and one that is understood? NONE means yes; else
-     * NO_INTERPRETER, UNSUPPORTED or FREE_THREADED. Calls nothing of the interpreter but its
+     * NO_INTERPRETER or UNSUPPORTED. Calls nothing of the interpreter but its
      * version function. A second call is cheap. */
     enum gcfreeze_reason (*find)(void);
 
@@ -69,6 +71,9 @@ struct gf_runtime {
      * looked at twice. -1 if unknown. */
     long (*count_new)(enum gf_moment moment, long min_new);
 
+    /* Inside. May freeze be called in this moment? If not, count_new may not be called either. */
+    bool (*freezes_in)(enum gf_moment moment);
+
     /* Inside, after count_new. Moves all tracked objects to the permanent generation; -1 on error.
      */
     int (*freeze)(enum gf_moment moment);
@@ -80,12 +85,32 @@ struct gf_runtime {
      * -1 on error. */
     int (*collect)(void);
 
+    /* Inside, at GF_MOMENT_HOOK. `function` is called after the next collection, in this process
+     * and in a child of it, with the interpreter held and Python code allowed; again after the one
+     * that follows as long as it answers true. -1 on error. */
+    int (*after_collection)(bool (*function)(void));
+
     /* Inside. Can objects be made immortal here? NULL, or why not, as the end of a sentence. */
     const char *(*immortal_obstacle)(void);
 
     /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold, and
      * returns how many objects became so. False in *ret_complete: memory ran out on the way. */
     long (*immortalize)(bool *ret_complete);
+
+    /* Sees to it that pages/arenas knows the interpreter's arenas from now on. False: there is no
+     * interpreter, or its arenas come from somebody else's functions. Any number of calls: at load,
+     * before the interpreter is initialized; at attach; right before a fork. Calls nothing of the
+     * interpreter but the two functions for that. */
+    bool (*watch_arenas)(void);
+
+    /* For a thread that waits: takes the interpreter if this thread has a thread state, so that no
+     * other executes Python until leave. May wait as long as the thread would wait for it anyway
+     * after its own wait. False: nothing to leave. */
+    bool (*take)(struct gf_entry *ret);
+
+    /* Is this the address of code that gives the interpreter up before it waits, and holds no lock
+     * of its own? */
+    bool (*waits_for_python)(const void *code);
 
     /* "3.13.0", or empty as long as nothing was found. */
     const char *(*version)(void);

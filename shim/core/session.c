@@ -4,8 +4,10 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "base/machine.h"
 #include "base/text.h"
 #include "core/report.h"
+#include "core/reshare.h"
 #include "process/self.h"
 
 struct gf_session gf_session;
@@ -36,6 +38,7 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
         s->inert_because = GCFREEZE_REASON_FILTERED;
     else
         s->phase = GF_PHASE_WAITING;
+    gf_reshare_watch();
 }
 
 /* The threshold of a put-off collector. It is off by one from what GCFREEZE_DEFER says, so that an
@@ -59,11 +62,16 @@ static void interpreter_gone(void) {
     gf_session.worker_forks = 0;
     gf_session.freezes = 0; /* of an interpreter: another one starts with nothing frozen */
     gf_session.phase = GF_PHASE_WAITING;
+    gcfreeze_page.status.attached = 0;
 }
 
 static enum gcfreeze_reason find(void) {
     struct gf_session *s = &gf_session;
     enum gcfreeze_reason reason = s->runtime->find();
+    struct gcfreeze_status *status = &gcfreeze_page.status;
+    struct gf_text python;
+    gf_text_init(&python, status->python, sizeof status->python);
+    gf_text_add(&python, s->runtime->version());
     const char *remark = s->runtime->remark();
     if (remark && !s->told_remark) {
         s->told_remark = true;
@@ -102,17 +110,18 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     enum gcfreeze_reason reason =
         s->runtime->attach(moment, &options, s->before_fork, interpreter_gone);
     if (!s->told_config)
-        gf_config_tell(&s->config, tell_problem);
+        gf_config_tell(tell_problem);
     s->told_config = true;
     if (reason != GCFREEZE_REASON_NONE)
         return reason;
+    gcfreeze_page.status.attached = 1;
+    gf_reshare_watch();
     s->deferred = options.brake != 0;
     choose_mode();
     if (early && !s->runtime->unwinding())
-        gf_session_tell(
-            GF_LOG_INFO,
-            "libunwind-x86_64.so.8 cannot be opened: unwinding is off, the calling Python "
-            "module tells what a fork is for");
+        gf_session_tell(GF_LOG_INFO,
+                        GF_UNWIND_LIBRARY " cannot be opened: unwinding is off, the calling Python "
+                                          "module tells what a fork is for");
     return reason;
 }
 

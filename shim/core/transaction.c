@@ -1,6 +1,7 @@
 #include "core/transaction.h"
 
 #include "base/clock.h"
+#include "core/daemon.h"
 
 /* Suspended, because up to 3.11 any allocation may start a collection; and a collection of our own
  * comes before that, because it runs code of the application, which may change the flag. */
@@ -59,12 +60,16 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         .new_objects = -1,
     };
     facts.caller = t->entry.caller;
-    if (facts.obstacle == GCFREEZE_REASON_NONE)
+    facts.not_now = facts.obstacle == GCFREEZE_REASON_NONE && !s->runtime->freezes_in(moment);
+    if (facts.obstacle == GCFREEZE_REASON_NONE && !facts.not_now)
         facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
+    bool daemon = t->decision.worker && moment == GF_MOMENT_HOOK && gf_daemon_possible();
     if (t->decision.restore)
         act(t, moment);
+    if (daemon)
+        gf_daemon_expect();
     if (facts.obstacle == GCFREEZE_REASON_NONE)
         s->runtime->leave(&t->entry);
     t->event.reason = t->decision.reason;

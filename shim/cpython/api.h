@@ -7,6 +7,7 @@
 #define GF_CPYTHON_API_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct gf_object gf_object;           /* PyObject */
 typedef struct gf_thread gf_thread;           /* PyThreadState */
@@ -20,6 +21,20 @@ struct gf_method {
     const char *doc;
 };
 enum { GF_METHOD_NO_ARGUMENTS = 4 }; /* METH_NOARGS */
+
+/* PyInterpreterConfig (Include/cpython/pylifecycle.h, 3.12 - 3.15), with room for later members. */
+struct gf_interpreter_config {
+    int others[6];
+    int gil;
+    int room[9];
+};
+
+/* PyObjectArenaAllocator, public since 3.4 (Include/cpython/objimpl.h). */
+struct gf_arena_allocator {
+    void *context;
+    void *(*allocate)(void *context, size_t size);
+    void (*release)(void *context, void *arena, size_t size);
+};
 
 struct gf_api {
 #define API(need, returns, name, arguments) returns(*name) arguments;

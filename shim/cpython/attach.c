@@ -3,11 +3,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
+#include "cpython/sentinel.h"
 #include "cpython/thaw.h"
+#include "cpython/watch.h"
+#include "process/elf.h"
 #include "process/self.h"
 #include "process/unwind.h"
 
@@ -43,6 +47,8 @@ static void forget(void) {
     gf_python.landmarks = (struct gf_landmarks){0};
     gf_collector_reset();
     gf_thaw_reset();
+    gf_sentinel_reset();
+    gf_watch_reset();
     hooked = false;
     if (interpreter_gone)
         interpreter_gone();
@@ -139,6 +145,24 @@ void gf_attach_find_fork_exec(void) {
     gf_python.api.Py_DecRef(module);
 }
 
+/* pyuwsgi is uWSGI as an extension module: pyuwsgi.run() loads the application and forks workers as
+ * uWSGI's own program does (plugins/pyuwsgi/pyuwsgi.c). The master has given the interpreter up by
+ * then, so the function is looked for among exported symbols and not in sys.modules. */
+bool gf_attach_find_host(void) {
+    static const char *const names[] = {"PyInit_pyuwsgi", "pyuwsgi_run"};
+    static uint64_t searched; /* changes at the last search that found nothing; 0: none */
+    struct gf_elf elf = {0};
+    uint64_t changes = 0;
+    if (gf_python.landmarks.host || (searched != 0 && gf_elf_changes() == searched))
+        return false;
+    if (!gf_elf_find(names, sizeof names / sizeof *names, &elf, &changes)) {
+        searched = changes;
+        return false;
+    }
+    gf_python.landmarks.host = (uintptr_t)gf_elf_symbol(&elf, "pyuwsgi_run");
+    return true;
+}
+
 /* os.register_at_fork(before=...), registered before anybody else's and so the last one to run. */
 static bool register_hook(gf_object *posix) {
     const struct gf_api *api = &gf_python.api;
@@ -156,9 +180,29 @@ static bool register_hook(gf_object *posix) {
     return done != NULL;
 }
 
+/* "python3.13" or "libpython3.13.so.1.0" */
+static bool is_interpreter(const struct gf_code *code) {
+    const char *slash = strrchr(code->path, '/');
+    const char *library = slash ? slash + 1 : code->path;
+    return code->of_program ? strncmp(gf_self_names()->program, "python", 6) == 0
+                            : strncmp(library, "libpython", 9) == 0;
+}
+
+/* A program or a plugin (mod_wsgi with a static Python) that exports an interpreter was linked with
+ * it, and its own code is among the interpreter's: there the evaluator alone tells. */
+static void find_code(void) {
+    struct gf_landmarks *landmarks = &gf_python.landmarks;
+    struct gf_code code;
+    if (!gf_elf_code(landmarks->eval, &code) || !is_interpreter(&code))
+        return;
+    landmarks->code = code.start;
+    landmarks->code_size = code.size;
+}
+
 /* Without os.fork's procedure, no fork would be told from an extension's: false. */
 static bool keep_landmarks(void) {
     gf_python.landmarks.eval = (uintptr_t)gf_python.api._PyEval_EvalFrameDefault;
+    find_code();
     gf_object *posix = gf_loaded_module("posix"); /* importlib needs it: always there */
     if (posix) {
         gf_python.landmarks.os_fork = c_function(posix, "fork");

@@ -12,4 +12,8 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
  */
 void gf_attach_find_fork_exec(void);
 
+/* A Python program may import what makes it a C host when it likes, too. True: it has, since we
+ * last looked. Needs no thread state. */
+bool gf_attach_find_host(void);
+
 #endif

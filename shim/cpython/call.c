@@ -7,14 +7,13 @@ static int failed(void) {
     return -1;
 }
 
-/* Consumes the reference; NULL is an error. PyLong_AsLong answers -1 for errors, and nothing that
- * is read here is negative. */
+/* Consumes the reference; NULL is an error. */
 static int take_long(gf_object *number, long *ret) {
     if (!number)
         return failed();
     long value = gf_python.api.PyLong_AsLong(number);
     gf_python.api.Py_DecRef(number);
-    if (value < 0)
+    if (value == -1 && gf_python.api.PyErr_Occurred())
         return failed();
     *ret = value;
     return 0;

@@ -4,28 +4,41 @@
 
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
+#include "cpython/interpreters.h"
+#include "pages/page.h"
+#include "pages/pagemap.h"
 
 static struct {
     long brake;     /* the threshold that puts the collector off; 0: none */
     long threshold; /* the application's, behind the brake */
+    bool lifted;    /* the last lift found the brake: the threshold that stands now is no choice of
+                       the application's, even if it looks the same */
 } put_off;
 
 /* What new objects are counted from. */
 static struct {
     long collections, collected; /* of all generations, as gc.get_stats() counts them */
     long carried;                /* objects since the last freeze, up to these two */
+    long counted;                /* what gc.get_count() said after the last freeze */
     long blocks;                 /* sys.getallocatedblocks() at the last freeze; -1: not taken */
 } baseline = {.blocks = -1};
 
 void gf_collector_reset(void) {
     put_off.brake = 0;
+    put_off.lifted = false;
     baseline.collections = 0;
     baseline.collected = 0;
     baseline.carried = 0;
+    baseline.counted = 0;
     baseline.blocks = -1;
 }
 
+/* Without a GIL, another thread may fork meanwhile, and its child would keep what is switched off
+ * here. From 3.12 on collections run between instructions only. */
 int gf_collector_suspend(bool *ret_enabled) {
+    *ret_enabled = false;
+    if (gf_python.free_threaded)
+        return 0;
     int enabled = gf_call_truth(gf_python.gc.isenabled);
     if (enabled < 0 || gf_call(gf_python.gc.disable) != 0)
         return -1;
@@ -83,11 +96,21 @@ static int get_totals(long *ret_collections, long *ret_collected) {
     return 0;
 }
 
-/* -1 in the fork window: sys.getallocatedblocks() takes HEAD_LOCK from 3.12 on, which os.fork holds
- * there from 3.13 on (Objects/obmalloc.c, get_num_global_allocated_blocks). */
+/* Counting blocks visits every pool: 2 us a megabyte, up to CPython 3.9 three times that
+ * (measured). In a heap larger than this it would cost more than a freeze too many does, which
+ * collects what is new and no more. */
+static const long most_bytes_visited = 128L << 20;
+
+static bool is_large(void) {
+    return gf_pagemap_own_pages() > most_bytes_visited / (long)gf_page_size();
+}
+
+/* -1 where they are not counted. In the fork window sys.getallocatedblocks() takes HEAD_LOCK from
+ * 3.12 on, which os.fork holds there from 3.13 on (Objects/obmalloc.c,
+ * get_num_global_allocated_blocks). */
 static long get_blocks(enum gf_moment moment) {
     long blocks = -1;
-    if (moment != GF_MOMENT_WINDOW && gf_python.get_allocated_blocks)
+    if (moment != GF_MOMENT_WINDOW && gf_python.get_allocated_blocks && !is_large())
         gf_call_value(gf_python.get_allocated_blocks, &blocks);
     return blocks;
 }
@@ -95,13 +118,21 @@ static long get_blocks(enum gf_moment moment) {
 /* Generation 0's counter is the net number of container objects since its last collection. Each
  * collection before that came when the counter had passed the threshold, and freed what `collected`
  * says. Each fork that is prepared carries over what was counted up to then, so a threshold that
- * changes there is only applied to later collections. */
+ * changes there is only applied to later collections.
+ *
+ * The incremental collector of 3.14.0 - 3.14.4 starts each round with a step that sets the counter
+ * back and counts nowhere (Python/gc.c, gc_collect_increment): one threshold of objects in a round
+ * is missed. */
 static int carry_over(long threshold) {
     long collections = 0, collected = 0;
     if (get_totals(&collections, &collected) != 0)
         return -1;
-    baseline.carried +=
-        (collections - baseline.collections) * (threshold + 1) - (collected - baseline.collected);
+    long came = (collections - baseline.collections) * (threshold + 1);
+    if (came > 0) {
+        came -= baseline.counted <= threshold ? baseline.counted : threshold + 1;
+        baseline.counted = 0;
+    }
+    baseline.carried += came - (collected - baseline.collected);
     baseline.collections = collections;
     baseline.collected = collected;
     return 0;
@@ -115,7 +146,7 @@ static long count_new(enum gf_moment moment, long min_new) {
     if (gf_call_item(gf_python.gc.get_count, 0, &count) != 0 || get_threshold(&threshold) != 0 ||
         carry_over(threshold) != 0)
         return -1;
-    long estimate = baseline.carried + count;
+    long estimate = baseline.carried + count - baseline.counted;
     if (estimate < 0)
         estimate = 0;
     if (baseline.blocks >= 0 && estimate >= min_new) {
@@ -135,16 +166,17 @@ long gf_collector_count_new(enum gf_moment moment, long min_new) {
     return gf_collector_resume(enabled) != 0 ? -1 : count;
 }
 
-static int replace_threshold(long from, long to) {
+static int replace_threshold(long from, long to, bool *ret_replaced) {
     long current = 0;
     bool enabled = false;
-    if (put_off.brake == 0)
-        return 0;
+    *ret_replaced = false;
     if (gf_collector_suspend(&enabled) != 0)
         return -1;
     int result = get_threshold(&current);
-    if (result == 0 && current == from)
+    if (result == 0 && current == from) {
         result = set_threshold(to);
+        *ret_replaced = result == 0;
+    }
     return gf_collector_resume(enabled) != 0 ? -1 : result;
 }
 
@@ -162,17 +194,35 @@ int gf_collector_set_brake(long brake) {
 }
 
 int gf_collector_lift(void) {
-    return replace_threshold(put_off.brake, put_off.threshold);
+    if (put_off.brake == 0)
+        return 0;
+    return replace_threshold(put_off.brake, put_off.threshold, &put_off.lifted);
 }
 
 int gf_collector_put_off(void) {
-    return replace_threshold(put_off.threshold, put_off.brake);
+    bool replaced;
+    if (!put_off.lifted)
+        return 0;
+    return replace_threshold(put_off.threshold, put_off.brake, &replaced);
+}
+
+/* In another interpreter, whose collector was never put off. */
+static void freeze_other(void) {
+    bool enabled = false;
+    if (gf_collector_suspend(&enabled) != 0)
+        return;
+    gf_call(gf_python.gc.freeze);
+    gf_collector_resume(enabled);
 }
 
 int gf_collector_freeze(enum gf_moment moment) {
     if (gf_call(gf_python.gc.freeze) != 0)
         return -1;
+    gf_interpreters_visit_others(freeze_other);
     baseline.carried = 0;
+    baseline.counted = 0;
+    if (gf_python.free_threaded) /* its collector goes on counting, others start at 0 */
+        gf_call_item(gf_python.gc.get_count, 0, &baseline.counted);
     baseline.blocks = get_blocks(moment);
     return 0;
 }

@@ -19,14 +19,15 @@ int gf_collector_resume(bool enabled);
  * application's. Does nothing where the application has set it to 0 (automatic collection off). */
 int gf_collector_set_brake(long brake);
 
-/* The application's threshold comes back, unless it set another one meanwhile. The brake is
- * remembered for gf_collector_put_off, which is as careful. Both do nothing without a brake. */
+/* The application's threshold comes back, unless it set one itself meanwhile. The brake is
+ * remembered for gf_collector_put_off, which is as careful, and does nothing where the last lift
+ * did nothing. Both do nothing without a brake. */
 int gf_collector_lift(void);
 int gf_collector_put_off(void);
 
-/* After gf_collector_count_new. Moves everything tracked to the permanent generation, and starts
- * counting new objects from 0. Cost: 15 us at 600,000 objects; with the incremental collector
- * of 3.14.0 - 3.14.4 up to 8 ms. */
+/* After gf_collector_count_new. Moves everything tracked to the permanent generation, in every
+ * interpreter that shares the GIL, and starts counting new objects from 0. Cost: 15 us at 600,000
+ * objects; with the incremental collector of 3.14.0 - 3.14.4 up to 8 ms. */
 int gf_collector_freeze(enum gf_moment moment);
 
 /* After gf_collector_count_new, before gf_collector_freeze. A full collection: runs finalizers and

@@ -75,6 +75,8 @@ static const char *find_obstacle(void) {
     const struct gf_version *version = gf_python.version;
     if (version->immortal == GF_IMMORTAL_NEVER)
         return "needs CPython 3.12 or later";
+    if (gf_python.free_threaded)
+        return "is not done on free-threaded builds of CPython";
     if (gf_python.newer)
         return "is not known to be safe on a version newer than this library";
     if (!complete())

@@ -21,6 +21,7 @@ struct gf_interpreter_state {
     bool found; /* api and version are set, or known to be of no use */
     struct gf_api api;
     const struct gf_version *version;
+    bool free_threaded;              /* a build without a GIL */
     bool newer;                      /* than the newest row of versions.c */
     char version_text[32];           /* "3.13.0" */
     struct gf_gc gc;                 /* all set, or all NULL as long as nothing is attached */

@@ -10,7 +10,6 @@ enum { SLOT_BASE = 48, SLOT_DEALLOC = 52, SLOT_DEL = 53, SLOT_TRAVERSE = 71, SLO
 
 enum { ATOM = GF_FATE_ATOM, CONTAINER = GF_FATE_CONTAINER, BEHIND = GF_FATE_BEHIND };
 enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END };
-enum { FIRST_TABLE = 4096 * sizeof(struct gf_kind) };
 
 static const struct {
     enum gf_fate fate;
@@ -156,57 +155,20 @@ static const struct gf_type *find_thread_class(void) {
 }
 
 bool gf_kinds_init(struct gf_kinds *kinds) {
-    *kinds = (struct gf_kinds){0};
+    *kinds = (struct gf_kinds){.table.record = sizeof(struct gf_kind)};
     kinds->class_dealloc = find_class_dealloc();
     kinds->thread_class = find_thread_class();
-    return kinds->class_dealloc && gf_memory_grow(&kinds->table, FIRST_TABLE);
+    return kinds->class_dealloc != NULL;
 }
 
 void gf_kinds_release(struct gf_kinds *kinds) {
-    gf_memory_release(&kinds->table);
-}
-
-static struct gf_kind *place(struct gf_kind *table, size_t capacity, const struct gf_type *type) {
-    size_t i = ((uintptr_t)type >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-    for (;; i++) {
-        struct gf_kind *kind = &table[i & (capacity - 1)];
-        if (!kind->type || kind->type == type)
-            return kind;
-    }
-}
-
-static size_t capacity_of(const struct gf_memory *memory) {
-    size_t capacity = 1;
-    while (capacity * 2 * sizeof(struct gf_kind) <= memory->size)
-        capacity *= 2;
-    return capacity;
-}
-
-static bool grow(struct gf_kinds *kinds) {
-    struct gf_memory larger = {0};
-    const struct gf_kind *old = kinds->table.data;
-    size_t old_capacity = capacity_of(&kinds->table);
-    if (!gf_memory_grow(&larger, 2 * kinds->table.size))
-        return false;
-    for (size_t i = 0; i < old_capacity; i++) {
-        if (old[i].type)
-            *place(larger.data, capacity_of(&larger), old[i].type) = old[i];
-    }
-    gf_memory_release(&kinds->table);
-    kinds->table = larger;
-    return true;
+    gf_table_release(&kinds->table);
 }
 
 const struct gf_kind *gf_kinds_get(struct gf_kinds *kinds, const struct gf_type *type) {
-    struct gf_kind *kind = place(kinds->table.data, capacity_of(&kinds->table), type);
-    if (kind->type)
-        return kind;
-    if (2 * (kinds->count + 1) > capacity_of(&kinds->table)) {
-        if (!grow(kinds))
-            return NULL;
-        kind = place(kinds->table.data, capacity_of(&kinds->table), type);
-    }
-    kinds->count++;
-    *kind = judge(kinds, type);
+    bool new = false;
+    struct gf_kind *kind = gf_table_add(&kinds->table, type, &new);
+    if (kind && new)
+        *kind = judge(kinds, type);
     return kind;
 }

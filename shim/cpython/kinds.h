@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/memory.h"
+#include "base/table.h"
 #include "cpython/layout.h"
 
 /* See fates.def. */
@@ -38,7 +38,7 @@ enum gf_shape {
 typedef int gf_visit(gf_object *, void *);
 
 struct gf_kind {
-    const struct gf_type *type; /* NULL: an empty place in the table */
+    const struct gf_type *type; /* first: the key in the table */
     int (*traverse)(gf_object *, gf_visit *, void *);
     int32_t weakref_offset; /* of the list of weak references to an object; 0: has none */
     uint8_t fate, shape;
@@ -47,13 +47,12 @@ struct gf_kind {
 };
 
 struct gf_kinds {
-    struct gf_memory table;
-    size_t count;
+    struct gf_table table;              /* of struct gf_kind */
     const struct gf_type *thread_class; /* threading.Thread, or NULL */
     void *class_dealloc;                /* tp_dealloc of all classes that Python code defines */
 };
 
-/* Prepares an empty table. False: no memory, or the interpreter does not show a Python class. */
+/* Prepares an empty table. False: the interpreter does not show a Python class. */
 bool gf_kinds_init(struct gf_kinds *kinds);
 void gf_kinds_release(struct gf_kinds *kinds);
 

@@ -10,8 +10,13 @@
 #include "cpython/collector.h"
 #include "cpython/immortal.h"
 #include "cpython/interpreter.h"
+#include "cpython/interpreters.h"
+#include "cpython/sentinel.h"
 #include "cpython/thaw.h"
 #include "cpython/thread.h"
+#include "cpython/watch.h"
+#include "process/elf.h"
+#include "process/threads.h"
 #include "process/unwind.h"
 
 struct gf_interpreter_state gf_python;
@@ -44,11 +49,7 @@ static enum gcfreeze_reason judge(const char *missing) {
         keep_remark("is left alone: 3.8 and later are supported", "");
         return GCFREEZE_REASON_UNSUPPORTED;
     }
-    /* the text of a patched build may not tell */
-    if (support == GF_FREE_THREADED || gf_python.api._Py_DecRefShared) {
-        keep_remark("is left alone: it is a free-threaded build", "");
-        return GCFREEZE_REASON_FREE_THREADED;
-    }
+    gf_python.free_threaded = gf_version_free_threaded(text) || gf_python.api._Py_DecRefShared;
     if (!missing)
         missing = gf_version_missing(gf_python.version, &gf_python.api);
     if (missing) {
@@ -61,20 +62,27 @@ static enum gcfreeze_reason judge(const char *missing) {
     return GCFREEZE_REASON_NONE;
 }
 
+static bool attached(void) {
+    return gf_python.gc.freeze != NULL;
+}
+
+/* Until it is attached, an interpreter may be unloaded and come back somewhere else: Apache does
+ * that with its modules when it restarts, and libpython is one's dependency. */
 static enum gcfreeze_reason find(void) {
     static enum gcfreeze_reason judgement;
+    static uint64_t found_at; /* gf_elf_changes() */
     const char *missing = NULL;
-    if (gf_python.found)
+    uint64_t changes = attached() ? found_at : gf_elf_changes();
+    if (gf_python.found && changes == found_at)
         return judgement;
+    gf_python.found = false;
+    gf_python.version_text[0] = '\0';
     if (!gf_api_find(&gf_python.api, &missing))
         return GCFREEZE_REASON_NO_INTERPRETER;
     judgement = judge(missing);
+    found_at = changes;
     gf_python.found = true;
     return judgement;
-}
-
-static bool attached(void) {
-    return gf_python.gc.freeze != NULL;
 }
 
 static void reenter(struct gf_entry *entry) {
@@ -83,10 +91,15 @@ static void reenter(struct gf_entry *entry) {
         entry->gil_state = api->PyGILState_Ensure();
     api->PyErr_Fetch((gf_object **)&entry->exception[0], (gf_object **)&entry->exception[1],
                      (gf_object **)&entry->exception[2]);
+    if (entry->elsewhere)
+        gf_interpreters_enter_main((gf_thread **)&entry->made, (gf_thread **)&entry->host);
 }
 
 static void leave(struct gf_entry *entry) {
     const struct gf_api *api = &gf_python.api;
+    if (entry->made)
+        gf_interpreters_leave(entry->made, entry->host);
+    entry->made = NULL;
     api->PyErr_Restore(entry->exception[0], entry->exception[1], entry->exception[2]);
     if (entry->borrowed)
         api->PyGILState_Release(entry->gil_state);
@@ -144,9 +157,48 @@ static enum gf_caller ask_python(enum gf_moment moment) {
     return moment == GF_MOMENT_HOOK ? GF_CALLER_UNKNOWN : GF_CALLER_EXTENSION;
 }
 
+/* Several interpreters. os.fork hangs or crashes with them by itself (3.9 - 3.14), so a C host it
+ * must be. One that is attached when it forks may have called PyOS_BeforeFork. */
+static enum gcfreeze_reason go_to_main(enum gf_moment moment, struct gf_entry *entry) {
+    bool locked = moment == GF_MOMENT_WINDOW && !entry->borrowed;
+    if (entry->caller != GF_CALLER_C_HOST || !gf_interpreters_reachable(locked))
+        return GCFREEZE_REASON_SUB_INTERPRETERS;
+    entry->elsewhere = true;
+    if (gf_interpreters_enter_main((gf_thread **)&entry->made, (gf_thread **)&entry->host) != 0)
+        return GCFREEZE_REASON_PYTHON_ERROR;
+    return GCFREEZE_REASON_NONE;
+}
+
+/* Inside: who is forking, if the stack alone did not tell. */
+static enum gcfreeze_reason identify(enum gf_moment moment, struct gf_entry *entry) {
+    struct gf_trace trace = {.caller = entry->caller};
+    if (entry->caller != GF_CALLER_UNKNOWN)
+        return GCFREEZE_REASON_NONE;
+    /* fork_exec may have been imported since the walk that did not know it */
+    bool knew = gf_python.landmarks.fork_exec != 0;
+    gf_attach_find_fork_exec();
+    if (!knew && gf_python.landmarks.fork_exec)
+        gf_caller_walk(&gf_python.landmarks, &trace);
+    entry->caller = trace.caller != GF_CALLER_UNKNOWN ? trace.caller : ask_python(moment);
+    return entry->caller == GF_CALLER_EXEC ? GCFREEZE_REASON_EXEC_BOUND : GCFREEZE_REASON_NONE;
+}
+
+/* C code below Python that has given the interpreter up: it may hold a lock that whoever has the
+ * interpreter now waits for. Without other threads nobody has it. */
+static bool may_wait_for_us(const struct gf_trace *trace) {
+    return trace->python && gf_threads_count() != 1;
+}
+
+/* Before anything is known of the thread. */
+static void walk(struct gf_trace *ret) {
+    gf_caller_walk(&gf_python.landmarks, ret);
+    if (ret->caller == GF_CALLER_UNKNOWN && ret->python && gf_attach_find_host())
+        gf_caller_walk(&gf_python.landmarks, ret);
+}
+
 static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
     struct gf_trace trace;
-    gf_caller_walk(&gf_python.landmarks, &trace);
+    walk(&trace);
     *ret = (struct gf_entry){.caller = trace.caller};
     if (trace.caller == GF_CALLER_EXEC)
         return GCFREEZE_REASON_EXEC_BOUND;
@@ -159,36 +211,66 @@ static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
     enum gcfreeze_reason obstacle = gf_thread_obstacle(attached());
     if (obstacle != GCFREEZE_REASON_NONE)
         return obstacle;
+    bool several = gf_interpreters_several();
     switch (gf_thread_attachment()) {
     case GF_ATTACHED:
         break;
     case GF_KNOWN:
+        if (may_wait_for_us(&trace))
+            return GCFREEZE_REASON_GIL_TAKEN;
         ret->borrowed = true;
         break;
     case GF_FOREIGN:
         return GCFREEZE_REASON_NO_THREAD_STATE;
     case GF_ELSEWHERE:
+        if (several) /* it may be this thread's own, in another interpreter */
+            return GCFREEZE_REASON_SUB_INTERPRETERS;
         /* Another thread holds the GIL and will give it up, unless it is us, in C code that
-         * swapped thread states: then Python is on our stack. */
-        if (!trace.complete || trace.python || !gf_python.landmarks.eval)
+         * swapped thread states: then Python is on our stack. A host that Python handed itself over
+         * to has it there always, and is trusted like one that has none. */
+        if (trace.caller != GF_CALLER_C_HOST &&
+            (!trace.complete || trace.python || !gf_python.landmarks.eval))
             return GCFREEZE_REASON_GIL_TAKEN;
         ret->borrowed = true;
         break;
     }
     reenter(ret);
-    if (ret->caller != GF_CALLER_UNKNOWN)
-        return GCFREEZE_REASON_NONE;
+    obstacle = identify(moment, ret);
+    if (obstacle == GCFREEZE_REASON_NONE && several)
+        obstacle = go_to_main(moment, ret);
+    if (obstacle != GCFREEZE_REASON_NONE)
+        leave(ret);
+    return obstacle;
+}
 
-    /* fork_exec may have been imported since the walk that did not know it */
-    bool knew = gf_python.landmarks.fork_exec != 0;
-    gf_attach_find_fork_exec();
-    if (!knew && gf_python.landmarks.fork_exec)
-        gf_caller_walk(&gf_python.landmarks, &trace);
-    ret->caller = trace.caller != GF_CALLER_UNKNOWN ? trace.caller : ask_python(moment);
-    if (ret->caller != GF_CALLER_EXEC)
-        return GCFREEZE_REASON_NONE;
+static bool watch_arenas(void) {
+    return find() == GCFREEZE_REASON_NONE && gf_watch_arenas();
+}
+
+/* gc.freeze stops all threads of a free-threaded interpreter. In the window os.fork has stopped
+ * them already, and stopping them twice is waiting for oneself. In the hook it makes another thread
+ * that wants to collect wait for us; that one then has the collector's lock when os.fork stops all
+ * threads, and in the child nobody gives it back: its first collection hangs (measured, 3.13.15).
+ */
+static bool freezes_in(enum gf_moment moment) {
+    return !gf_python.free_threaded || (moment == GF_MOMENT_HOOK && gf_threads_count() == 1);
+}
+
+/* Nobody can have a free-threaded interpreter for himself. */
+static bool take(struct gf_entry *ret) {
+    *ret = (struct gf_entry){0};
+    if (!attached() || gf_python.free_threaded ||
+        gf_thread_obstacle(true) != GCFREEZE_REASON_NONE || gf_interpreters_several())
+        return false;
+    enum gf_attachment attachment = gf_thread_attachment();
+    if (attachment == GF_FOREIGN)
+        return false;
+    ret->borrowed = attachment != GF_ATTACHED;
+    reenter(ret);
+    if (!gf_interpreters_several()) /* one may have come while we waited */
+        return true;
     leave(ret);
-    return GCFREEZE_REASON_EXEC_BOUND;
+    return false;
 }
 
 static const char *version(void) {
@@ -210,11 +292,16 @@ const struct gf_runtime gf_cpython = {
     .lift = gf_collector_lift,
     .put_off = gf_collector_put_off,
     .count_new = gf_collector_count_new,
+    .freezes_in = freezes_in,
     .freeze = gf_collector_freeze,
     .thaw_at_exit = gf_thaw_at_exit,
     .collect = gf_collector_collect,
+    .after_collection = gf_sentinel_set,
     .immortal_obstacle = gf_immortal_obstacle,
     .immortalize = gf_immortal_walk,
+    .watch_arenas = watch_arenas,
+    .take = take,
+    .waits_for_python = gf_watch_waits_for_python,
     .version = version,
     .remark = remark,
     .unwinding = gf_unwind_ready,

@@ -17,9 +17,8 @@ enum gf_attachment {
 /* Reads two variables of the interpreter; any phase but the child. */
 enum gf_attachment gf_thread_attachment(void);
 
-/* NONE, or why the interpreter cannot be worked with at all: not initialized, or several
- * interpreters. `attached_before`: an interpreter that is not initialized any more is finalizing.
- */
+/* NONE, or why the interpreter cannot be worked with at all. `attached_before`: an interpreter that
+ * is not initialized any more is finalizing. */
 enum gcfreeze_reason gf_thread_obstacle(bool attached_before);
 
 #endif

@@ -6,22 +6,24 @@
 /* Sources: Include/cpython/pystate.h of each release. Up to 3.11 the current thread state is one
  * atomic variable of the runtime (Python/pystate.c, _PyRuntimeState_GetThreadState); from 3.12 on
  * it is thread-local (Python/pystate.c, current_fast_get). From 3.10 on, atexit's callbacks are
- * kept in the interpreter's state (Modules/atexitmodule.c, get_atexit_state). Immortal objects came
- * with 3.12 (PEP 683); 3.14 moved flags beside the count, which only the interpreter's own function
- * knows. */
+ * kept in the interpreter's state (Modules/atexitmodule.c, get_atexit_state). Up to 3.8 the
+ * collector is the runtime's (_PyRuntime.gc), later the interpreter's; from 3.12 on an interpreter
+ * may have a GIL of its own (PEP 684), and from 3.13 on PyOS_BeforeFork takes HEAD_LOCK
+ * (Modules/posixmodule.c). Immortal objects came with 3.12 (PEP 683); 3.14 moved flags beside the
+ * count, which only the interpreter's own function knows. */
 static const struct gf_version versions[] = {
-    {3, 8, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 9, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 10, .atexit_is_shared = true, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 11, .atexit_is_shared = true, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = false},
-    {3, 12, .atexit_is_shared = true, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = true,
-     .immortal = GF_IMMORTAL_BY_WORD},
-    {3, 13, .atexit_is_shared = true, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
-     .immortal = GF_IMMORTAL_BY_WORD},
-    {3, 14, .atexit_is_shared = true, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
-     .immortal = GF_IMMORTAL_BY_CALL},
-    {3, 15, .atexit_is_shared = true, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true,
-     .immortal = GF_IMMORTAL_BY_CALL},
+    {3, 8, .current = GF_CURRENT_UNCHECKED_GET, .one_collector = true},
+    {3, 9, .current = GF_CURRENT_UNCHECKED_GET},
+    {3, 10, .current = GF_CURRENT_UNCHECKED_GET, .atexit_is_shared = true},
+    {3, 11, .current = GF_CURRENT_UNCHECKED_GET, .atexit_is_shared = true},
+    {3, 12, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = true, .atexit_is_shared = true,
+     .gils = GF_GILS_BY_FEATURE, .immortal = GF_IMMORTAL_BY_WORD},
+    {3, 13, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true, .atexit_is_shared = true,
+     .gils = GF_GILS_BY_CONFIG, .fork_takes_head_lock = true, .immortal = GF_IMMORTAL_BY_WORD},
+    {3, 14, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true, .atexit_is_shared = true,
+     .gils = GF_GILS_BY_CONFIG, .fork_takes_head_lock = true, .immortal = GF_IMMORTAL_BY_CALL},
+    {3, 15, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true, .atexit_is_shared = true,
+     .gils = GF_GILS_BY_CONFIG, .fork_takes_head_lock = true, .immortal = GF_IMMORTAL_BY_CALL},
 };
 enum { COUNT = sizeof versions / sizeof *versions };
 
@@ -39,9 +41,6 @@ enum gf_support gf_version_judge(const char *text, const struct gf_version **ret
     int minor = *rest == '.' ? (rest++, number(&rest)) : -1;
     if (major < 0 || minor < 0)
         return GF_OLDER;
-    /* "3.13.0 experimental free-threading build (...)", later without "experimental" */
-    if (strstr(text, "free-threading build"))
-        return GF_FREE_THREADED;
     for (size_t i = 0; i < COUNT; i++) {
         if (versions[i].major == major && versions[i].minor == minor) {
             *ret = &versions[i];
@@ -53,6 +52,11 @@ enum gf_support gf_version_judge(const char *text, const struct gf_version **ret
         return GF_OLDER;
     *ret = newest;
     return GF_NEWER;
+}
+
+/* "3.13.0 experimental free-threading build (...)", later without "experimental" */
+bool gf_version_free_threaded(const char *text) {
+    return strstr(text, "free-threading build") != NULL;
 }
 
 gf_thread *gf_version_current(const struct gf_version *version, const struct gf_api *api) {

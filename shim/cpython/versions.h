@@ -15,16 +15,26 @@ struct gf_version {
     bool current_is_own;
     /* Do atexit's callbacks belong to the interpreter, and not to one module object? */
     bool atexit_is_shared;
+    /* Is there one collector for all interpreters? */
+    bool one_collector;
+    /* How to tell an interpreter with a GIL of its own: there is none, by its features, by its
+     * configuration. */
+    enum { GF_GILS_ONE, GF_GILS_BY_FEATURE, GF_GILS_BY_CONFIG } gils;
+    /* Does PyOS_BeforeFork leave the list of interpreters and threads locked? */
+    bool fork_takes_head_lock;
     /* How an object becomes immortal: not at all, by the count word that None carries, or by
      * _Py_SetImmortalUntracked. */
     enum { GF_IMMORTAL_NEVER, GF_IMMORTAL_BY_WORD, GF_IMMORTAL_BY_CALL } immortal;
 };
 
-enum gf_support { GF_SUPPORTED, GF_NEWER, GF_OLDER, GF_FREE_THREADED };
+enum gf_support { GF_SUPPORTED, GF_NEWER, GF_OLDER };
 
 /* Judges Py_GetVersion's text, like "3.13.0 (main, ...) [GCC 12.2.0]". `*ret` gets the row to work
  * with (GF_NEWER: the newest); untouched for GF_OLDER. Text that is no version counts as older. */
 enum gf_support gf_version_judge(const char *text, const struct gf_version **ret);
+
+/* Does the text belong to a build without a GIL? That of a patched build may not tell. */
+bool gf_version_free_threaded(const char *text);
 
 /* The attached thread state, by the row's symbol; NULL if none. Not to be called where
  * gf_version_missing names a symbol. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/table.h"
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
 #include "cpython/kinds.h"
@@ -24,9 +25,8 @@ struct walk {
     struct gf_kinds kinds;
     struct gf_memory stack; /* of struct frame */
     size_t depth;
-    long current;          /* index of the frame whose parts are being found; -1: none */
-    struct gf_memory seen; /* hash table of mortal or static objects that have been looked behind */
-    size_t seen_count;
+    long current;         /* index of the frame whose parts are being found; -1: none */
+    struct gf_table seen; /* mortal or static objects that have been looked behind */
     const gf_object *names, *main_names; /* of the module that is being looked into, of __main__ */
     void (*mark)(gf_object *);
     long marked;
@@ -46,58 +46,20 @@ static bool push(struct walk *walk, gf_object *object, int64_t count_word) {
     return true;
 }
 
-static gf_object **seen_place(const struct gf_memory *table, const gf_object *object) {
-    gf_object **places = table->data;
-    size_t mask = table->size / sizeof *places - 1; /* sizes are powers of two */
-    size_t i = ((uintptr_t)object >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
-    while (places[i & mask] && places[i & mask] != object)
-        i++;
-    return &places[i & mask];
-}
-
-static bool seen_grow(struct walk *walk) {
-    struct gf_memory larger = {0};
-    gf_object *const *old = walk->seen.data;
-    if (!gf_memory_grow(&larger, walk->seen.size ? 2 * walk->seen.size : 1))
-        return false;
-    for (size_t i = 0; i < walk->seen.size / sizeof *old; i++) {
-        if (old[i])
-            *seen_place(&larger, old[i]) = old[i];
-    }
-    gf_memory_release(&walk->seen);
-    walk->seen = larger;
-    return true;
-}
-
-/* Remembers an object; false without memory. */
-static bool see(struct walk *walk, gf_object *object, bool *ret_new) {
-    if (2 * (walk->seen_count + 1) * sizeof(gf_object *) > walk->seen.size && !seen_grow(walk))
-        return false;
-    gf_object **place = seen_place(&walk->seen, object);
-    *ret_new = !*place;
-    *place = object;
-    walk->seen_count += *ret_new;
-    return true;
-}
-
 /* Pushes an object that does not carry a mark, unless it was pushed before. */
 static bool push_once(struct walk *walk, gf_object *object) {
     bool new = false;
-    if (!see(walk, object, &new))
+    if (!gf_table_add(&walk->seen, object, &new))
         return false;
     return !new || push(walk, object, object->count_word);
 }
 
-static bool seen(const struct walk *walk, const gf_object *object) {
-    return walk->seen.size && *seen_place(&walk->seen, object);
-}
-
 static const struct gf_kind *kind_of(struct walk *walk, const gf_object *object) {
     const struct gf_type *type = gf_type_of(object);
-    if (walk->last && walk->last->type == type && walk->last_count == walk->kinds.count)
+    if (walk->last && walk->last->type == type && walk->last_count == walk->kinds.table.count)
         return walk->last;
     walk->last = gf_kinds_get(&walk->kinds, type);
-    walk->last_count = walk->kinds.count; /* a grown table has moved */
+    walk->last_count = walk->kinds.table.count; /* a grown table has moved */
     return walk->last;
 }
 
@@ -132,7 +94,7 @@ static int spare_holders(struct walk *walk) {
         if (gf_is_immortal(&before) || !ends_by_count(walk, frame.object))
             break;
         if (gf_is_immortal(frame.object)) {
-            if (!see(walk, frame.object, &new))
+            if (!gf_table_add(&walk->seen, frame.object, &new))
                 return 1;
             frame.object->count_word = frame.count_word;
             walk->marked--;
@@ -171,7 +133,7 @@ static int visit(gf_object *object, void *context) {
     }
     /* one that was spared has been looked behind; if one object alone holds it, nobody comes again
      */
-    if (fate == GF_FATE_CONTAINER && object->count_low > 1 && seen(walk, object))
+    if (fate == GF_FATE_CONTAINER && object->count_low > 1 && gf_table_find(&walk->seen, object))
         return 0;
     if (kind->keeps_hash)
         gf_python.api.PyObject_Hash(object); /* or the first worker to ask copies the page */
@@ -398,13 +360,13 @@ static int walk_modules(struct walk *walk) {
 }
 
 struct gf_walk_result gf_walk_modules(void (*mark)(gf_object *)) {
-    struct walk walk = {.mark = mark, .current = -1};
+    struct walk walk = {.seen.record = sizeof(gf_object *), .mark = mark, .current = -1};
     struct gf_walk_result result = {0};
     if (gf_kinds_init(&walk.kinds))
         result.complete = walk_modules(&walk) == 0;
     result.marked = walk.marked;
     gf_kinds_release(&walk.kinds);
     gf_memory_release(&walk.stack);
-    gf_memory_release(&walk.seen);
+    gf_table_release(&walk.seen);
     return result;
 }

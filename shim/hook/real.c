@@ -2,64 +2,58 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/loader.h"
 
-static struct {
-    pid_t (*fork)(void);
-    pid_t (*forkpty)(int *, char *, const struct termios *, const struct winsize *);
-    int (*sigaction)(int, const struct sigaction *, struct sigaction *);
-    int (*posix_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *,
-                       const posix_spawnattr_t *, char *const[], char *const[]);
-    int (*posix_spawnp)(pid_t *, const char *, const posix_spawn_file_actions_t *,
-                        const posix_spawnattr_t *, char *const[], char *const[]);
-} real;
+struct gf_real gf_real;
+
+static const struct {
+    const char *name;
+    size_t offset;
+} rows[] = {
+#define REAL(returns, name, arguments) {#name, offsetof(struct gf_real, name)},
+#include "hook/real.def"
+#undef REAL
+};
+
+/* POSIX lets dlsym's object pointer hold a function; ISO C has no cast for it. */
+static void bind_one(size_t offset, const char *name) {
+    void *function = dlsym(RTLD_NEXT, name);
+    memcpy((char *)&gf_real + offset, &function, sizeof function);
+}
 
 void gf_real_bind(void) {
-    if (real.sigaction)
+    if (gf_real.sigaction)
         return;
-    /* POSIX lets dlsym's object pointer hold a function; ISO C has no cast for it */
-    *(void **)&real.fork = dlsym(RTLD_NEXT, "fork");
-    *(void **)&real.forkpty = dlsym(RTLD_NEXT, "forkpty");
-    *(void **)&real.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
-    *(void **)&real.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
-    *(void **)&real.sigaction = dlsym(RTLD_NEXT, "sigaction");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        bind_one(rows[i].offset, rows[i].name);
 }
 
-int gf_real_sigaction(int signum, const struct sigaction *action, struct sigaction *old) {
+struct gf_real *gf_real_semaphores(void) {
     gf_real_bind();
-    return real.sigaction(signum, action, old);
-}
-
-int gf_real_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                        const posix_spawnattr_t *attributes, char *const argv[],
-                        char *const environment[]) {
-    gf_real_bind();
-    return real.posix_spawn(pid, path, actions, attributes, argv, environment);
-}
-
-int gf_real_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-                         const posix_spawnattr_t *attributes, char *const argv[],
-                         char *const environment[]) {
-    gf_real_bind();
-    return real.posix_spawnp(pid, file, actions, attributes, argv, environment);
+    if (!gf_real.sem_wait) {
+        bind_one(offsetof(struct gf_real, sem_wait), "sem_wait");
+        bind_one(offsetof(struct gf_real, sem_timedwait), "sem_timedwait");
+    }
+    return &gf_real;
 }
 
 pid_t gf_real_fork(void *nothing) {
     (void)nothing;
     gf_real_bind();
-    return real.fork();
+    return gf_real.fork();
 }
 
 pid_t gf_real_forkpty(void *arguments) {
     const struct gf_forkpty_arguments *a = arguments;
     gf_real_bind();
     /* Before glibc 2.34 it lives in libutil, which a host may load later than us. */
-    if (!real.forkpty)
-        *(void **)&real.forkpty = dlsym(RTLD_NEXT, "forkpty");
-    if (!real.forkpty) {
+    if (!gf_real.forkpty)
+        bind_one(offsetof(struct gf_real, forkpty), "forkpty");
+    if (!gf_real.forkpty) {
         errno = ENOSYS;
         return -1;
     }
-    return real.forkpty(a->master, a->name, a->termios, a->size);
+    return gf_real.forkpty(a->master, a->name, a->termios, a->size);
 }

@@ -1,23 +1,33 @@
 /* libc's own functions behind the ones that this library exports. Bound once, at load, to the next
- * object in search order, so that other preloaded libraries get their turn. */
+ * object in search order, so that other preloaded libraries get their turn.
+ */
 #ifndef GF_HOOK_REAL_H
 #define GF_HOOK_REAL_H
 
+#include <poll.h>
 #include <pty.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+
+struct gf_real {
+#define REAL(returns, name, arguments) returns(*name) arguments;
+#include "hook/real.def"
+#undef REAL
+};
+
+extern struct gf_real gf_real;
 
 /* Idempotent. Called by the constructor, and by any wrapper that is called before it ran. */
 void gf_real_bind(void);
 
-int gf_real_sigaction(int signum, const struct sigaction *action, struct sigaction *old);
-int gf_real_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                        const posix_spawnattr_t *attributes, char *const argv[],
-                        char *const environment[]);
-int gf_real_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-                         const posix_spawnattr_t *attributes, char *const argv[],
-                         char *const environment[]);
+/* The same, once more for semaphores: before glibc 2.34 they live in libpthread, which a host may
+ * load later than us. */
+struct gf_real *gf_real_semaphores(void);
 
 /* For gf_engine_fork, which takes one pointer: `nothing` is not looked at. */
 pid_t gf_real_fork(void *nothing);

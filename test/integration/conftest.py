@@ -1,12 +1,14 @@
 """Real interpreters under the real library.
 
 A test that takes `python` runs once for each interpreter that script/pythons finds, and once as a
-visible skip for each minor version of WANTED that is missing here.
+visible skip for each minor version of WANTED that is missing here. With the mark gil(True) it leaves
+free-threaded builds out, with gil(False) it is for these alone.
 """
 
 import os
 import re
 import subprocess
+import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = os.environ.get("GCFREEZE_TEST_LIBRARY", str(ROOT / "build-debug" / "libgcfreeze.so"))
+MUSL = "musl" in sysconfig.get_config_var("HOST_GNU_TYPE")
 WANTED = [(3, minor) for minor in range(8, 14)]
 
 
@@ -21,14 +24,20 @@ WANTED = [(3, minor) for minor in range(8, 14)]
 class Python:
     version: tuple
     path: str
+    free_threaded: bool = False
 
     @property
     def text(self):
         return "%d.%d.%d" % self.version
 
+    @property
+    def column(self):
+        """Of the compatibility table: 3.13, 3.13t."""
+        return "%d.%d" % self.version[:2] + "t" * self.free_threaded
+
     def __str__(self):
         where = "debian" if self.path.startswith("/usr/bin/") else "own"
-        return "%s-%s" % (self.text, where)
+        return "%s%s-%s" % (self.text, "t" * self.free_threaded, where)
 
 
 def find_pythons():
@@ -36,15 +45,24 @@ def find_pythons():
         [str(ROOT / "script" / "pythons")], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.splitlines()
     pairs = (line.split(" ", 1) for line in lines)
-    return [Python(tuple(int(part) for part in version.split(".")), path) for version, path in pairs]
+    return [
+        Python(tuple(map(int, version.rstrip("t").split("."))), path, version.endswith("t"))
+        for version, path in pairs
+    ]
 
 
 PYTHONS = find_pythons()
 
 
-def python_parameters():
+def python_parameters(gil):
+    found = [python for python in PYTHONS if gil is None or python.free_threaded != gil]
     missing = [v for v in WANTED if v not in {python.version[:2] for python in PYTHONS}]
-    return [pytest.param(python, id=str(python)) for python in PYTHONS] + [
+    if gil is False:
+        missing = []
+        if not found:
+            reason = "no free-threaded CPython on this machine"
+            return [pytest.param(None, id="missing", marks=pytest.mark.skip(reason=reason))]
+    return [pytest.param(python, id=str(python)) for python in found] + [
         pytest.param(
             None,
             id="%d.%d-missing" % version,
@@ -56,7 +74,12 @@ def python_parameters():
 
 def pytest_generate_tests(metafunc):
     if "python" in metafunc.fixturenames:
-        metafunc.parametrize("python", python_parameters())
+        mark = metafunc.definition.get_closest_marker("gil")
+        metafunc.parametrize("python", python_parameters(mark.args[0] if mark else None))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "gil(yes): only for interpreters with the GIL, or without it")
 
 
 def environment(**knobs):
@@ -64,7 +87,8 @@ def environment(**knobs):
     result = {
         name: value
         for name, value in os.environ.items()
-        if name != "LD_PRELOAD" and not re.match("GCFREEZE|PYTHON|PYENV", name)
+        # warnings: script/sanitize sets which
+        if name != "LD_PRELOAD" and not re.match("GCFREEZE|PYTHON(?!WARNINGS)|PYENV", name)
     }
     result["LD_PRELOAD"] = LIBRARY
     result["GCFREEZE_LOG"] = "info"

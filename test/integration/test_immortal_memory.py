@@ -4,8 +4,9 @@ import json
 
 import pytest
 from conftest import PYTHONS, environment, run
+from immortal import immortal_from
 
-IMMORTAL = [python for python in PYTHONS if python.version >= (3, 12)]
+IMMORTAL = [python for python in PYTHONS if immortal_from(python)]
 LITTLE_KB = 2 * 1024
 
 TOOLS = """

@@ -1,6 +1,11 @@
 """Forks at odd moments and from odd places, with each interpreter."""
 
-from conftest import FREEZE, NOTHING_NEW
+import os
+
+import pytest
+from conftest import EVENT, FREEZE, NOTHING_NEW
+
+LIBRARY = os.environ["GCFREEZE_TEST_ODD"]
 
 
 def test_c_code_below_python_that_forks_is_left_alone(python, compare):
@@ -19,6 +24,95 @@ note("parent")
     )
     assert outcome.events == [("skip", "extension", "extension")]
     assert outcome.frozen == {"child": 0, "parent": 0}
+
+
+def test_c_code_that_forks_without_the_interpreter_is_not_made_to_wait_for_it(python, compare):
+    outcome = compare(
+        python,
+        """
+import ctypes, signal, threading
+signal.alarm(30)
+library = os.environ["GCFREEZE_TEST_ODD"]
+detached, attached = ctypes.CDLL(library), ctypes.PyDLL(library)
+pids = []
+thread = threading.Thread(target=lambda: pids.append(detached.odd_fork_with_lock()))
+thread.start()
+attached.odd_take_lock()
+thread.join()
+wait(pids[0])
+""",
+        TEST_ODD=LIBRARY,
+    )
+    assert outcome.reasons() == [("skip", "gil-taken")]
+
+
+@pytest.mark.gil(True)  # C hosts of a free-threaded build are left alone
+@pytest.mark.parametrize("gil", ["CDLL", "PyDLL"], ids=["detached", "attached"])
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_python_program_that_became_a_c_host(python, compare, gil, threads):
+    # pyuwsgi.run()
+    outcome = compare(
+        python,
+        """
+import ctypes, threading
+end = threading.Event()
+threads = [threading.Thread(target=end.wait) for _ in range(%d)]
+for thread in threads:
+    thread.start()
+host = ctypes.%s(os.environ["GCFREEZE_TEST_ODD"])
+for worker in "first", "second":
+    pid = host.pyuwsgi_run(None)
+    if pid == 0:
+        state(worker)
+        os._exit(3)
+    wait(pid)
+state("parent")
+end.set()
+"""
+        % (threads, gil),
+        TEST_ODD=LIBRARY,
+    )
+    assert outcome.events == [
+        ("freeze", "first-worker-fork", "C host"),
+        ("skip", "nothing-new", "C host"),
+    ]
+    assert outcome.frozen["first"] > 20000
+
+
+def test_python_that_such_a_host_calls_is_an_extension_where_it_forks(python, compare):
+    outcome = compare(
+        python,
+        """
+import ctypes
+host = ctypes.CDLL(os.environ["GCFREEZE_TEST_ODD"])
+work = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: ctypes.CDLL(None).fork())
+pid = host.pyuwsgi_run(work)
+if pid == 0:
+    state("child")
+    os._exit(3)
+wait(pid)
+note("parent")
+""",
+        TEST_ODD=LIBRARY,
+    )
+    assert outcome.events == [("skip", "extension", "extension")]
+
+
+@pytest.mark.parametrize("log_file", ["", "log-%p"], ids=["stderr", "file"])
+def test_a_signal_handler_that_forks_on_a_small_stack(python, compare, tmp_path, log_file):
+    outcome = compare(
+        python,
+        """
+import ctypes
+say(ctypes.CDLL(os.environ["GCFREEZE_TEST_ODD"]).odd_fork_on_small_stack())
+""",
+        TEST_ODD=LIBRARY,
+        LOG_FILE=log_file and tmp_path / log_file,
+    )
+    assert outcome.stdout == "0\n"
+    if log_file:
+        outcome.events = EVENT.findall("".join(log.read_text() for log in tmp_path.glob("log-*")))
+    assert outcome.events == [("skip", "signal-handler", "signal handler")]
 
 
 def test_a_fork_that_passes_by_is_noticed_at_the_next(python, compare):

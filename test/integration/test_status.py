@@ -15,7 +15,11 @@ class Status(ctypes.Structure):
         ("last_reason", ctypes.c_int32), ("last_child", ctypes.c_int32),
         ("last_frozen", ctypes.c_int32), ("reserved", ctypes.c_int32),
         ("last_tracked", ctypes.c_int64), ("last_collect_us", ctypes.c_int64),
-        ("last_freeze_us", ctypes.c_int64), ("last_fork_us", ctypes.c_int64)]
+        ("last_freeze_us", ctypes.c_int64), ("last_fork_us", ctypes.c_int64),
+        ("snapshot_bytes", ctypes.c_uint64), ("snapshot_us", ctypes.c_int64),
+        ("passes", ctypes.c_uint64), ("pages_given_back", ctypes.c_uint64),
+        ("pages_kept", ctypes.c_uint64), ("pass_us", ctypes.c_int64),
+        ("pass_reason", ctypes.c_int32), ("reserved2", ctypes.c_int32)]
 library = ctypes.CDLL(None, use_errno=True)
 library.gcfreeze_reason_name.restype = ctypes.c_char_p
 library.gcfreeze_version.restype = ctypes.c_char_p

@@ -1,176 +1,60 @@
-"""Debian's uWSGI: a C host whose master forks with the GIL released.
+"""uWSGI's ways to start and to replace workers: a C host whose master forks with the GIL released.
 
-The application tells about the process that serves it: its collector, and how much memory it
-copies when it runs a full collection.
+Debian's release and the current one for the newest Python; test_host_uwsgi.py has all versions.
 """
 
-import http.client
-import json
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import time
 
 import pytest
-from conftest import EVENT, environment
+from servers.host import NEWEST, debian_version
+from servers.process import wait_for, working_in
+from servers.scenario import MUCH_KB, Outcome, assert_heap_stays_shared, assert_same_settings
+from servers.uwsgi import CURRENT, DEBIAN, Uwsgi, command_of
 
-UWSGI = shutil.which("uwsgi")
-pytestmark = pytest.mark.skipif(not UWSGI, reason="uWSGI is not installed")
-
-DEADLINE = 60
-HEAP = 200000
-SHARED = 2 * 1024  # KiB that a frozen worker may copy in a collection
-
-APPLICATION = """
-import gc, json, os, sys
-
-heap = [[i] for i in range(%d)]
-if os.environ.get("APPLICATION_THREAD"):
-    import threading
-    threading.Thread(target=threading.Event().wait, daemon=True).start()
-
-def dirty():
-    with open("/proc/self/smaps_rollup") as rows:
-        return sum(int(row.split()[1]) for row in rows if row.startswith("Private_Dirty"))
-
-def application(environ, start_response):
-    gc.disable()
-    before = dirty()
-    gc.collect()
-    growth = dirty() - before
-    gc.enable()
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps({"pid": os.getpid(), "growth": growth, "frozen": gc.get_freeze_count(),
-                        "threshold": gc.get_threshold(), "enabled": gc.isenabled(),
-                        "version": sys.version_info[:2]}).encode()]
-""" % HEAP
-
-
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=DEADLINE)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-def wait_for(what, condition):
-    """Asks again and again, until the answer is true."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.01)
-    raise AssertionError("%s: not within %d s" % (what, DEADLINE))
-
-
-class Server:
-    def __init__(self, directory, options, **knobs):
-        self.directory = directory
-        self.socket = str(directory / "socket")
-        self.log = directory / "log"
-        (directory / "application.py").write_text(APPLICATION)
-        (directory / "second.py").write_text(APPLICATION)
-        self.statistics = str(directory / "statistics") if "--master" in options else None
-        if "--mount" not in options:
-            options = options + ["--wsgi-file", "application.py"]
-        if self.statistics:
-            options = options + ["--stats", self.statistics]
-        command = [UWSGI, "--plugin", "python3", "--http-socket", self.socket, "--need-app"]
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                command + options,
-                cwd=directory,
-                env=environment(**knobs),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def __enter__(self):
-        return self
-
-    def all_workers_accept(self):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(DEADLINE)
-            connection.connect(self.statistics)
-            with connection.makefile() as text:
-                return all(worker["accepting"] for worker in json.load(text)["workers"])
-
-    def stop(self):
-        """With a master: as an administrator does it. uWSGI loses a signal that reaches a worker
-        before that has set its handlers, so all of them must have come that far."""
-        if self.statistics:
-            wait_for("all workers", self.all_workers_accept)
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(DEADLINE)
-
-    def __exit__(self, kind, *_):
-        try:
-            if not kind:
-                self.stop()
-        finally:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.process.wait()
-            if kind:
-                print(self.log.read_text())
-
-    def get(self, path="/"):
-        """The worker's answer, or None as long as nobody listens or a worker died on it."""
-        assert self.process.poll() is None, self.log.read_text()
-        connection = Connection(self.socket)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            assert response.status == 200
-            return json.loads(response.read())
-        except (ConnectionError, FileNotFoundError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
-
-    def first_answer(self, path="/"):
-        return wait_for("an answer", lambda: self.get(path))
-
-    def events(self, count):
-        """The first `count` decisions, as soon as they are in the log."""
-
-        def decisions():
-            found = [(event, reason) for event, reason, _ in EVENT.findall(self.log.read_text())]
-            return found if len(found) >= count else None
-
-        return wait_for("%d events" % count, decisions)
-
-
-@pytest.fixture
-def uwsgi(tmp_path):
-    return lambda *options, **knobs: Server(tmp_path, list(options), **knobs)
-
-
-@pytest.fixture(scope="module")
-def unaided(tmp_path_factory):
-    """A worker's answer where the library is inert."""
-    with Server(tmp_path_factory.mktemp("unaided"), list(MASTER), **{"": 0}) as server:
-        return server.first_answer()
-
-
-def assert_same_settings(answer, unaided):
-    assert (answer["threshold"], answer["enabled"]) == (unaided["threshold"], unaided["enabled"])
-
+VERSIONS = {DEBIAN: debian_version(), CURRENT: list(NEWEST)[-1]}
 
 FREEZE = ("freeze", "first-worker-fork")
 AGAIN = ("skip", "nothing-new")
 
+
+class Installation:
+    def __init__(self, command, version, folder):
+        self.command = command
+        self.version = version
+        self.folder = folder
+
+    def run(self, options, scenario, library=True):
+        folder = self.folder / ("with" if library else "without")
+        folder.mkdir()
+        (folder / "spinning.py").write_text(SPINNING)
+        with Uwsgi(self.command, folder, options, library) as server:
+            return Outcome(server, scenario(server))
+
+    def compare(self, options, scenario):
+        """(with the library, without it)"""
+        return self.run(options, scenario), self.run(options, scenario, library=False)
+
+
+@pytest.fixture(params=VERSIONS)
+def uwsgi(request, tmp_path):
+    version = VERSIONS[request.param]
+    command, problem = command_of(request.param, version)
+    if problem:
+        pytest.skip(problem)
+    return Installation(command, version, tmp_path)
+
+
+def decisions(outcome):
+    return [event[1:] for event in outcome.events()]
+
+
+def ask_all(server):
+    return [server.ask(pid) for pid in server.workers()]
+
+
 MASTER = ("--master", "--workers", "2")
+ONE = ("--master", "--workers", "1")
 KINDS = {
     "default": MASTER,
     "enable-threads": MASTER + ("--enable-threads",),
@@ -182,95 +66,123 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_workers_share_the_heap_and_keep_their_settings(uwsgi, unaided, kind):
-    if kind == "after-fork" and unaided["version"] >= [3, 13]:
+def test_workers_share_the_heap(uwsgi, kind):
+    if kind == "after-fork" and tuple(map(int, uwsgi.version.split("."))) >= (3, 13):
         pytest.skip(
             "uWSGI calls PyOS_AfterFork_Child without PyOS_BeforeFork, and from 3.13 on its workers"
             " abort over that, with and without the library"
         )
-    with uwsgi(*KINDS[kind]) as server:
-        answer = server.first_answer()
-        assert server.events(2) == [FREEZE, AGAIN]
-    assert_same_settings(answer, unaided)
-    assert answer["frozen"] > HEAP
-    assert answer["growth"] <= SHARED
+    ours, plain = uwsgi.compare(KINDS[kind], ask_all)
+    assert_heap_stays_shared(ours, plain)
+    assert all(answer["growth_kb"] >= MUCH_KB for answer in plain.answers)
+    assert decisions(ours) == [FREEZE, AGAIN]
 
 
-def test_without_the_library_a_collection_copies_the_heap(unaided):
-    assert unaided["growth"] > 4 * SHARED
-    assert unaided["frozen"] < HEAP
+def test_second_worker_of_a_server_without_master_shares_with_the_first(uwsgi):
+    def ask_both(server):
+        # not before: a process may have children of another kind while it starts
+        wait_for("two workers", lambda: "spawned uWSGI worker 2" in server.stderr())
+        processes = wait_for(
+            "two processes",
+            lambda: len(found := working_in(str(server.folder))) == 2 and found,
+        )
+        return [server.ask(pid) for pid in sorted(processes, key=lambda pid: pid == server.pid)]
+
+    ours, plain = uwsgi.compare(["--workers", "2"], ask_both)
+    assert_same_settings(ours, plain)
+    child, parent = ours.answers
+    assert min(child["frozen"], parent["frozen"]) > 2 * child["records"]
+    events = ours.server.events(child["pid"])
+    assert [(event["event"], event["reason"]) for event in events.values()] == [FREEZE]
 
 
-def test_second_worker_of_a_server_without_master_shares_with_the_first(uwsgi, unaided):
-    with uwsgi("--workers", "2") as server:
-        answer = server.first_answer()
-        assert server.events(1) == [FREEZE]
-    assert_same_settings(answer, unaided)
-    assert answer["frozen"] > HEAP
+def test_lazy_applications_have_nothing_to_share_and_find_their_own_collector(uwsgi):
+    ours, plain = uwsgi.compare([*MASTER, "--lazy-apps"], ask_all)
+    assert_same_settings(ours, plain)
+    for answer in ours.answers:
+        assert answer["at_import"]["pid"] == answer["pid"]
+        assert answer["at_import"]["threshold"] == plain.answers[0]["at_import"]["threshold"]
+        assert answer["frozen"] < answer["records"]
+    assert decisions(ours) == [FREEZE, AGAIN]
 
 
-def test_lazy_applications_have_nothing_to_share_and_keep_their_settings(uwsgi, unaided):
-    with uwsgi(*MASTER, "--lazy-apps") as server:
-        answer = server.first_answer()
-        assert server.events(2) == [FREEZE, AGAIN]
-    assert_same_settings(answer, unaided)
-    assert answer["frozen"] < HEAP
+def test_killed_worker_is_replaced_by_one_that_shares(uwsgi):
+    def kill_the_first(server):
+        first = server.workers()
+        os.kill(first[0], signal.SIGKILL)
+        return [server.ask(pid) for pid in server.workers(gone=first)]
+
+    ours, plain = uwsgi.compare(ONE, kill_the_first)
+    assert_heap_stays_shared(ours, plain)
+    assert decisions(ours) == [AGAIN]
 
 
-def test_killed_worker_is_replaced_by_one_that_shares(uwsgi, unaided):
-    with uwsgi("--master", "--workers", "1") as server:
-        first = server.first_answer()
-        os.kill(first["pid"], signal.SIGKILL)
-
-        def replacement():
-            answer = server.get()
-            return answer if answer and answer["pid"] != first["pid"] else None
-
-        second = wait_for("a new worker", replacement)
-        assert server.events(2) == [FREEZE, AGAIN]
-    assert_same_settings(second, unaided)
-    assert second["growth"] <= SHARED
+def send_hup(server):
+    server.send_signal(signal.SIGHUP)
 
 
-def test_reloaded_server_freezes_again(uwsgi, unaided):
-    with uwsgi("--master", "--workers", "1") as server:
-        first = server.first_answer()
-        server.process.send_signal(signal.SIGHUP)  # the master executes itself
-
-        def replacement():
-            answer = server.get()
-            return answer if answer and answer["pid"] != first["pid"] else None
-
-        second = wait_for("a new worker", replacement)
-        assert server.events(2) == [FREEZE, FREEZE]
-    assert_same_settings(second, unaided)
-    assert second["growth"] <= SHARED
+def touch(server):
+    (server.folder / "touched").touch()
 
 
-def test_application_with_a_thread_in_the_master(uwsgi, unaided, monkeypatch):
-    monkeypatch.setenv("APPLICATION_THREAD", "1")
-    with uwsgi(*MASTER, "--enable-threads") as server:
-        answer = server.first_answer()
-        assert server.events(2) == [FREEZE, AGAIN]
-    assert_same_settings(answer, unaided)
-    assert answer["growth"] <= SHARED
+@pytest.mark.parametrize("reload", [send_hup, touch])
+def test_reloaded_server_freezes_again(uwsgi, reload):
+    def reload_once(server):
+        first = server.workers()
+        reload(server)  # the master executes itself
+        return [server.ask(pid) for pid in server.workers(gone=first)]
+
+    ours, plain = uwsgi.compare([*MASTER, "--touch-reload", "touched"], reload_once)
+    assert_heap_stays_shared(ours, plain)
+    assert decisions(ours) == [FREEZE, AGAIN]
+    assert all(answer["at_import"]["pid"] == ours.server.pid for answer in ours.answers)
 
 
-TWO_APPLICATIONS = MASTER + (
-    "--mount", "/a=application.py", "--mount", "/b=second.py", "--manage-script-name",
-)
+SPINNING = """
+import threading
+from app import app
+
+def spin():
+    while True:
+        pass
+
+threading.Thread(target=spin, daemon=True).start()
+"""
 
 
-def test_two_applications_are_left_alone(uwsgi, unaided):
-    with uwsgi(*TWO_APPLICATIONS) as server:
-        first, second = server.first_answer("/a"), server.first_answer("/b")
-        assert server.events(2) == [("skip", "sub-interpreters")] * 2
-    assert first["frozen"] < HEAP and second["frozen"] < HEAP
-    assert_same_settings(second, unaided)
+def test_spinning_thread_in_a_master_that_takes_the_gil_along(uwsgi):
+    options = [*MASTER, "--enable-threads", "--py-call-uwsgi-fork-hooks"]
+    ours, plain = uwsgi.compare([*options, "--module", "spinning:app"], ask_all)
+    assert_heap_stays_shared(ours, plain)
+    assert decisions(ours) == [FREEZE, AGAIN]
 
 
-@pytest.mark.xfail(strict=True, reason="the main interpreter's collector stays put off")
-def test_two_applications_keep_their_settings(uwsgi, unaided):
-    with uwsgi(*TWO_APPLICATIONS) as server:
-        first = server.first_answer("/a")
-    assert_same_settings(first, unaided)
+def test_spinning_thread_does_not_keep_a_master_from_forking(uwsgi):
+    """Without the fork hooks uWSGI leaves it to chance whether the thread has the GIL at the moment
+    of the fork, and then a worker waits for ever, with and without the library. So this is about
+    the master alone."""
+
+    def watch_the_master(server):
+        found = wait_for("two forks", lambda: len(server.events()) >= 2 and server.events())
+        server.kill()
+        return [(event["event"], event["reason"]) for event in found.values()]
+
+    options = [*MASTER, "--enable-threads", "--module", "spinning:app"]
+    outcome = uwsgi.run(options, watch_the_master)
+    assert outcome.answers[:2] == [FREEZE, AGAIN]
+
+
+TWO_APPLICATIONS = [
+    *MASTER, "--mount", "/a=app:app", "--mount", "/b=app:app", "--manage-script-name",
+]  # fmt: skip
+
+
+def ask_both_applications(server):
+    paths = "/a/collect", "/b/collect"
+    return [server.ask(pid, path) for pid in server.workers() for path in paths]
+
+
+def test_two_applications_share_their_heaps_and_keep_their_settings(uwsgi):
+    ours, plain = uwsgi.compare(TWO_APPLICATIONS, ask_both_applications)
+    assert_heap_stays_shared(ours, plain)
+    assert decisions(ours) == [FREEZE, FREEZE, AGAIN, AGAIN]

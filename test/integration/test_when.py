@@ -67,6 +67,11 @@ def test_growth_is_seen_by_a_disabled_collector(python, compare):
     assert reasons(python, compare, program) == [FIRST, GROWN, NOTHING_NEW]
 
 
+def test_growth_of_a_large_heap_is_seen(python, compare):
+    program = "large = b'x' * (200 << 20)\nfork(); fork(); grow(); fork(); fork()"
+    assert reasons(python, compare, program) == [FIRST, NOTHING_NEW, GROWN, NOTHING_NEW]
+
+
 def test_slow_growth_adds_up(python, compare):
     program = """
 fork()

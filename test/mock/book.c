@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "exports.h"
+#include "process/elf.h"
 #include "python.h"
 #include "recorder.h"
 
@@ -45,13 +46,11 @@ static const bool needs_no_error[CALL_COUNT] = {
 
 /* Answer NULL or 0 without an exception when they fail. */
 static const bool silent[CALL_COUNT] = {
-    [CALL_Py_IsInitialized] = true,
-    [CALL_Py_AtExit] = true,
-    [CALL_PyGILState_GetThisThreadState] = true,
-    [CALL_PyInterpreterState_Head] = true,
-    [CALL_PyImport_GetModuleDict] = true,
-    [CALL_PySys_GetObject] = true,
-    [CALL_PyDict_GetItemString] = true,
+    [CALL_Py_IsInitialized] = true,        [CALL_Py_AtExit] = true,
+    [CALL_PyErr_Occurred] = true,          [CALL_PyGILState_GetThisThreadState] = true,
+    [CALL_PyInterpreterState_Head] = true, [CALL_PyThreadState_New] = true,
+    [CALL_PyImport_GetModuleDict] = true,  [CALL_PySys_GetObject] = true,
+    [CALL_PyDict_GetItemString] = true,    [CALL__PyInterpreterConfig_InitFromState] = true,
 };
 
 static int calls[CALL_COUNT];
@@ -82,29 +81,39 @@ bool mock_called(enum mock_function function) {
     return false;
 }
 
-/* Makes a symbol of this object look undefined, in memory. */
-static void omit(const char *name, size_t length) {
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        if (strlen(names[i]) != length || strncmp(names[i], name, length) != 0)
+/* This very object: RTLD_LOCAL would hide it from RTLD_DEFAULT. Linkers put the names behind the
+ * symbols. */
+static int omit_here(struct dl_phdr_info *object, size_t size, void *name) {
+    Dl_info here;
+    struct gf_elf elf;
+    (void)size;
+    if (!dladdr((void *)(uintptr_t)omit_here, &here) || !gf_elf_parse(object, &elf) ||
+        elf.base != (uintptr_t)here.dli_fbase)
+        return 0;
+    for (uintptr_t at = (uintptr_t)elf.symbols; at < (uintptr_t)elf.strings;
+         at += sizeof(ElfW(Sym))) {
+        ElfW(Sym) *symbol = (void *)at;
+        if (symbol->st_shndx == SHN_UNDEF || strcmp(elf.strings + symbol->st_name, name) != 0)
             continue;
-        Dl_info object;
-        ElfW(Sym) *symbol = NULL;
-        /* by its address in this very object, which RTLD_LOCAL would hide from RTLD_DEFAULT */
-        static void *const addresses[] = {
-#define API(need, returns, function, arguments) [CALL_##function] = (void *)(uintptr_t)function,
-#include "cpython/api.def"
-#undef API
-        };
-        if (!dladdr1(addresses[i], &object, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
-            mock_die("a symbol to omit is not there");
-        uintptr_t page = (uintptr_t)symbol & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
-        if (mprotect((void *)page, (uintptr_t)symbol + sizeof *symbol - page,
-                     PROT_READ | PROT_WRITE) != 0)
+        uintptr_t page = at & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+        /* where pages are large, this very code is on the same one */
+        if (mprotect((void *)page, at + sizeof *symbol - page,
+                     PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
             mock_die("the symbol table cannot be changed");
         symbol->st_shndx = SHN_UNDEF;
-        return;
+        return 1;
     }
-    mock_die("MOCK_OMIT names no symbol of the interpreter");
+    return 0;
+}
+
+/* Makes a symbol of this object look undefined, in memory. */
+static void omit(const char *start, size_t length) {
+    char name[64] = "";
+    if (length >= sizeof name)
+        mock_die("MOCK_OMIT has a name that is too long");
+    memcpy(name, start, length);
+    if (!dl_iterate_phdr(omit_here, name))
+        mock_die("MOCK_OMIT names no symbol of the interpreter");
 }
 
 __attribute__((constructor)) static void omit_all(void) {

@@ -2,13 +2,38 @@
 
 import os
 import re
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 BUILD = Path(os.environ["GCFREEZE_TEST_MOCK"])
 LIBRARY = os.environ["GCFREEZE_TEST_LIBRARY"]
 SANITIZER = os.environ.get("GCFREEZE_TEST_SANITIZER", "")
+# what runs programs that were built for another processor
+EMULATOR = shlex.split(os.environ.get("GCFREEZE_TEST_EMULATOR", ""))
+
+
+def needs(what):
+    return pytest.mark.skipif(EMULATOR != [], reason="qemu-user has no " + what)
+
+
+needs_unwinding = needs("memory of two processes, and unwinding is off")
+needs_wipeonfork = needs("MADV_WIPEONFORK")
+needs_one_thread = needs("process with one thread: one more is its own")
+MUSL = b"/lib/ld-musl-" in (BUILD / "mock_host").read_bytes()
+
+
+# ThreadSanitizer sets its handlers through the library's sigaction, before it is ready for code that
+# it has instrumented. In a child it starts a thread of its own, with malloc, also if a handler forks;
+# the mock's rival thread does not end.
+TSAN_OPTIONS = ":".join(
+    ["handle_%s=0" % name for name in "segv sigbus abort sigill sigfpe".split()]
+    + ["report_signal_unsafe=0", "report_thread_leaks=0"]
+    + ["suppressions=%s" % Path(__file__).parents[1].joinpath("support/thread-sanitizer.supp")]
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +45,8 @@ class Flavour:
 UNCHECKED_GET = "_PyThreadState_UncheckedGet"
 GET_UNCHECKED = "PyThreadState_GetUnchecked"
 DECREF_SHARED = "_Py_DecRefShared"
+
+NEEDS_VFORK = pytest.mark.skipif("tsan" in SANITIZER, reason="ThreadSanitizer makes vfork a fork")
 
 FLAVOURS = {
     "3.7": Flavour("3.7.17 (default)", (GET_UNCHECKED, DECREF_SHARED)),
@@ -99,6 +126,7 @@ def run(
         "PATH": os.environ["PATH"],
         "LD_PRELOAD": " ".join(filter(None, (SANITIZER, library))),
         "GCFREEZE_LOG": "info",
+        "TSAN_OPTIONS": TSAN_OPTIONS,
         "MOCK_VERSION": FLAVOURS[flavour].version,
         "MOCK_OMIT": ",".join(FLAVOURS[flavour].omitted + tuple(omit)),
     }
@@ -107,7 +135,7 @@ def run(
     environment.update({"GCFREEZE_" + name: str(value) for name, value in (knobs or {}).items()})
     environment.update({"MOCK_" + name.upper(): value for name, value in mock.items()})
     done = subprocess.run(
-        [str(BUILD / host), *commands], env=environment, text=True,
+        [*EMULATOR, str(BUILD / host), *commands], env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
     )
     outcome = Outcome(done.stdout.splitlines(), done.stderr, flavour)

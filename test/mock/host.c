@@ -8,6 +8,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +43,23 @@ static void open_interpreter(int scope) {
     if (!python)
         fail(dlerror());
     recorder_edge.describe = python->describe;
+}
+
+/* A library that comes back does not find its old place free. */
+static void unload(long unused) {
+    struct link_map *map;
+    void *handle = dlopen(getenv("MOCK_PYTHON"), RTLD_NOW | RTLD_NOLOAD);
+    (void)unused;
+    if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+        fail(dlerror());
+    void *place = (void *)map->l_addr;
+    recorder_edge.describe = NULL;
+    python = NULL;
+    dlclose(handle);
+    dlclose(handle);
+    if (mmap(place, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
+        place)
+        fail("the library did not go");
 }
 
 static void load(long unused) {
@@ -82,10 +102,12 @@ static void after(const char *what, pid_t pid) {
         python->describe(state, sizeof state);
     recorder_note("after %s %s errno=%d %s", what, pid < 0 ? "failed" : "worked", error, state);
     if (pid == 0)
-        _exit(0);
+        _exit(!python || python->arenas_work() ? 0 : 1);
     int status = 0;
     if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
         fail("the child did not end well");
+    if (python && !python->arenas_right())
+        fail("an arena changed");
 }
 
 static void c_fork(long unused) {
@@ -214,12 +236,25 @@ static void exhaust_memory(long unused) {
         fail("setrlimit");
 }
 
+/* Megabytes that stay. */
+static void occupy(long megabytes) {
+    size_t size = (size_t)megabytes << 20;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fail("mmap");
+    memset(memory, 1, size);
+}
+
 static void interpreters(long count) {
     python->state->interpreters = (int)count;
 }
 
 static void allocate(long count) {
     python->state->count += count;
+}
+
+static void arenas(long more) {
+    python->arenas_make(more);
 }
 
 static void threshold(long value) {
@@ -284,6 +319,19 @@ static void report_status(long unused) {
     }
 }
 
+/* What must be as it was: open files and blocked signals. */
+static void report_resources(long unused) {
+    sigset_t mask;
+    int files = 0, blocked = 0;
+    (void)unused;
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    for (int signal = 1; signal <= SIGRTMAX; signal++)
+        blocked += sigismember(&mask, signal) == 1;
+    for (int file = 0; file < 256; file++)
+        files += fcntl(file, F_GETFD) >= 0;
+    recorder_note("resources files=%d blocked=%d", files, blocked);
+}
+
 /* ---- the machine ---- */
 
 static const struct {
@@ -292,6 +340,7 @@ static const struct {
 } commands[] = {
     {"load", load},
     {"load-global", load_global},
+    {"unload", unload},
     {"init", init},
     {"init-quiet", init_quiet},
     {"finalize-begin", finalize_begin},
@@ -309,8 +358,10 @@ static const struct {
     {"together", together},
     {"fail-forks", fail_forks},
     {"exhaust-memory", exhaust_memory},
+    {"occupy", occupy},
     {"interpreters", interpreters},
     {"allocate", allocate},
+    {"arenas", arenas},
     {"threshold", threshold},
     {"enabled", enabled},
     {"raise", raise_exception},
@@ -320,6 +371,7 @@ static const struct {
     {"state", report_state},
     {"preload", report_preload},
     {"status", report_status},
+    {"resources", report_resources},
 };
 
 static const char *deferred; /* what a prefix runs */
@@ -344,6 +396,12 @@ static void in_thread(const char *word) {
 static void in_evaluator(const char *word) {
     deferred = word;
     python->evaluate(run_deferred);
+}
+
+/* In a procedure of the object that the interpreter is a part of. */
+static void in_plugin(const char *word) {
+    deferred = word;
+    python->call(run_deferred);
 }
 
 static const char *handled; /* what the signal handler runs */
@@ -405,6 +463,7 @@ static const struct {
 } prefixes[] = {
     {"thread:", in_thread},        {"eval:", in_evaluator}, {"signal:", in_handler},
     {"handler:", install_handler}, {"busy:", while_busy},   {"held:", while_held},
+    {"plugin:", in_plugin},
 };
 
 static void run(const char *word) {

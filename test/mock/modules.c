@@ -105,10 +105,12 @@ static gf_object *forked(const char *what, pid_t pid) {
     mock_describe(state, sizeof state);
     recorder_note("after %s %s errno=%d %s", what, pid < 0 ? "failed" : "worked", error, state);
     if (pid == 0)
-        _exit(0);
+        _exit(mock_arenas_work() ? 0 : 1);
     int status = 0;
     if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
         mock_die("the child did not end well");
+    if (!mock_arenas_right())
+        mock_die("an arena changed");
     return mock_number(pid);
 }
 

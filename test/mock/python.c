@@ -31,18 +31,6 @@ int Py_AtExit(void (*function)(void)) {
     return 0;
 }
 
-gf_interpreter *PyInterpreterState_Head(void) {
-    bool found = mock_called(CALL_PyInterpreterState_Head) && mock.interpreters > 0;
-    return found ? (gf_interpreter *)&mock : NULL;
-}
-
-gf_interpreter *PyInterpreterState_Next(gf_interpreter *interpreter) {
-    mock_called(CALL_PyInterpreterState_Next);
-    if (interpreter != (gf_interpreter *)&mock)
-        mock_die("an interpreter that does not exist");
-    return mock.interpreters > 1 ? interpreter : NULL;
-}
-
 void _PyEval_EvalFrameDefault(void) {
     mock.frames++;
     frame();
@@ -98,6 +86,11 @@ void PyErr_Restore(gf_object *type, gf_object *value, gf_object *traceback) {
 void PyErr_Clear(void) {
     mock_called(CALL_PyErr_Clear);
     set_error(NULL);
+}
+
+gf_object *PyErr_Occurred(void) {
+    mock_called(CALL_PyErr_Occurred);
+    return mock.error;
 }
 
 /* ---- modules ---- */
@@ -223,8 +216,29 @@ void *PyCFunction_GetFunction(gf_object *function) {
     return address;
 }
 
-/* ---- Py_BuildValue: "", "(...)" and "{s:...}" of l, s, O and N, which is all the library uses
- * ---- */
+/* ---- left to the collector, which has nothing to do here ---- */
+
+gf_object *PyCapsule_New(void *pointer, const char *name, void (*end)(gf_object *)) {
+    if (!pointer || name || !end)
+        mock_die("a capsule that nobody would notice");
+    return mock_called(CALL_PyCapsule_New) ? mock_new(MOCK_TUPLE) : NULL;
+}
+
+int PyList_Append(gf_object *list, gf_object *item) {
+    mock_expect(list, MOCK_TUPLE);
+    if (item != list)
+        mock_die("a list that is no cycle");
+    return mock_called(CALL_PyList_Append) ? 0 : -1;
+}
+
+int Py_AddPendingCall(int (*function)(void *), void *argument) {
+    (void)function;
+    (void)argument;
+    return mock_called(CALL_Py_AddPendingCall) ? 0 : -1;
+}
+
+/* ---- Py_BuildValue: "", "(...)", "[...]" and "{s:...}" of l, s, O and N, which is all the library
+ * uses ---- */
 
 static gf_object *build_item(char code, va_list *arguments) {
     gf_object *object;
@@ -249,8 +263,8 @@ static gf_object *build(const char *format, va_list *arguments) {
         mock_keep(mock.none);
         return mock.none;
     }
-    gf_object *container = mock_new(format[0] == '(' ? MOCK_TUPLE : MOCK_DICT);
-    for (const char *code = format + 1; *code != ')' && *code != '}'; code++) {
+    gf_object *container = mock_new(format[0] == '{' ? MOCK_DICT : MOCK_TUPLE);
+    for (const char *code = format + 1; !strchr(")]}", *code); code++) {
         const char *key = NULL;
         if (container->kind == MOCK_DICT) {
             key = va_arg(*arguments, const char *);
@@ -275,7 +289,8 @@ gf_object *Py_BuildValue(const char *format, ...) {
 
 /* ---- what a host does ---- */
 
-void mock_describe(char *buffer, size_t size) {
+/* A thread without the GIL forks, too, and is shown the state as it is. */
+__attribute__((no_sanitize("thread"))) void mock_describe(char *buffer, size_t size) {
     snprintf(buffer, size, "threshold=%ld enabled=%d frozen=%ld", mock.threshold, mock.enabled,
              mock.frozen);
 }
@@ -314,6 +329,10 @@ static void evaluate(void (*code)(void)) {
     _PyEval_EvalFrameDefault();
 }
 
+static void call(void (*code)(void)) {
+    code();
+}
+
 static void run_builtin(const char *module, const char *function) {
     gf_object *object = mock_find(mock_find(mock.modules, module), function);
     gf_object *result = object->method->function(NULL, NULL);
@@ -340,6 +359,7 @@ const struct mock_commands mock_commands = {
     .finalize_begin = finalize_begin,
     .finalize_end = finalize_end,
     .evaluate = evaluate,
+    .call = call,
     .run_builtin = run_builtin,
     .describe = mock_describe,
     .raise = mock_raise,
@@ -348,4 +368,7 @@ const struct mock_commands mock_commands = {
     .thread_attach = mock_thread_attach,
     .thread_detach = mock_thread_detach,
     .thread_await_rival = mock_thread_await_rival,
+    .arenas_make = mock_arenas_make,
+    .arenas_right = mock_arenas_right,
+    .arenas_work = mock_arenas_work,
 };

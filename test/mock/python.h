@@ -5,7 +5,8 @@
  * that the object does not export. MOCK_FAIL=name:n makes the nth call of a function fail.
  * MOCK_SIGNAL=name:n raises SIGUSR1 inside of the nth call. MOCK_MODULE is the __name__ of the
  * module whose code the evaluator runs. MOCK_GC, if
- * set, puts the gc module into sys.modules.
+ * set, puts the gc module into sys.modules. MOCK_WHERE is the number of the interpreter that the
+ * host's threads belong to. More in interpreters.c.
  */
 #ifndef MOCK_PYTHON_H
 #define MOCK_PYTHON_H
@@ -50,6 +51,15 @@ void mock_thread_attach(void);
 void mock_thread_detach(void);
 void mock_thread_await_rival(void); /* until somebody waits for the GIL */
 bool mock_thread_holds_gil(void);
+gf_thread *mock_thread_current(void);
+gf_thread *mock_thread_swap(gf_thread *thread); /* returns the current one */
+int mock_thread_interpreter(const gf_thread *thread);
+
+/* arenas.c: as many more arenas, and whether all hold what they should. A child's work copies their
+ * pages, changes a byte in each arena, and waits. */
+void mock_arenas_make(long more);
+bool mock_arenas_right(void);
+bool mock_arenas_work(void);
 
 /* What the host finds with dlsym under the name mock_commands. */
 struct mock_commands {
@@ -58,12 +68,15 @@ struct mock_commands {
     void (*finalize_begin)(void);
     void (*finalize_end)(void);
     void (*evaluate)(void (*code)(void));
+    void (*call)(void (*code)(void)); /* not Python, but linked into the same object */
     void (*run_builtin)(const char *module, const char *function);
     void (*describe)(char *buffer, size_t size);
     gf_object *(*raise)(void);
     long (*references)(void);
     void (*thread_create)(void), (*thread_attach)(void), (*thread_detach)(void);
     void (*thread_await_rival)(void);
+    void (*arenas_make)(long more);
+    bool (*arenas_right)(void), (*arenas_work)(void);
 };
 
 #endif

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import DEFAULT, LIBRARY, PUT_OFF, SANITIZER, TREATED, run
+from conftest import DEFAULT, LIBRARY, MUSL, NEEDS_VFORK, PUT_OFF, SANITIZER, TREATED, run
 
 FIRST = [("freeze", "first-worker-fork")]
 
@@ -27,6 +27,12 @@ def test_interpreter_is_found_wherever_it_is(host, load):
 def test_interpreter_that_is_opened_late_is_found():
     outcome = run("fork", "spawn", "fork", "load", "init-quiet", "fork")
     assert outcome.events() == FIRST
+
+
+@pytest.mark.skipif(MUSL, reason="musl never unloads a library")
+def test_interpreter_that_goes_before_it_was_initialized_is_found_where_it_comes_back():
+    outcome = run("load", "fork", "unload", "fork", "load", "fork", "init-quiet", "fork")
+    assert outcome.events() == [("skip", "not-initialized")] * 2 + FIRST
 
 
 @pytest.mark.parametrize("flavour", TREATED)
@@ -81,6 +87,7 @@ def test_gc_module_that_is_loaded_is_used(init, flavour):
     assert outcome.states() == ((DEFAULT, 1, 1),) * 3
 
 
+@NEEDS_VFORK
 def test_vfork_child_does_not_attach():
     outcome = run("load", "init-quiet", "vfork-sigaction", "status")
     assert outcome.find("Py") == []

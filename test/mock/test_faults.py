@@ -1,6 +1,8 @@
 """Whatever fails: the fork works, the process lives, the collector is as it should be."""
 
 import collections
+import re
+from pathlib import Path
 
 import pytest
 from conftest import DEFAULT, PUT_OFF, SANITIZER, run
@@ -12,7 +14,17 @@ FALLIBLE = {
     "PyObject_Type", "PyObject_Call", "PyObject_CallObject", "PyObject_IsTrue",
     "PySequence_GetItem", "PySequence_Size", "PyLong_AsLong", "PyUnicode_AsUTF8",
     "PyCFunction_NewEx", "PyCFunction_GetFunction", "PyEval_GetGlobals",
-    "PyGILState_GetThisThreadState", "PyInterpreterState_Head",
+    "PyGILState_GetThisThreadState", "PyInterpreterState_Head", "PyThreadState_New",
+    "_PyInterpreterConfig_InitFromState", "PyObject_GetArenaAllocator", "PyCapsule_New",
+    "PyList_Append", "Py_AddPendingCall",
+}  # fmt: skip
+# those that always do what they are asked for
+INFALLIBLE = {
+    "Py_GetVersion", "Py_IncRef", "Py_DecRef", "PyErr_Fetch", "PyErr_Restore", "PyErr_Clear",
+    "PyErr_Occurred", "PyGILState_Ensure", "PyGILState_Release", "PyInterpreterState_Next",
+    "PyInterpreterState_Main", "PyThreadState_GetInterpreter", "PyThreadState_Swap",
+    "PyThreadState_Clear", "PyThreadState_Delete", "_PyInterpreterState_HasFeature",
+    "_PyThreadState_UncheckedGet", "PyThreadState_GetUnchecked", "PyObject_SetArenaAllocator",
 }  # fmt: skip
 
 ROADS = {
@@ -21,12 +33,20 @@ ROADS = {
     "late": ["load", "init-quiet", "os.fork", "allocate=20000", "os.fork"],
     "late host": ["load", "init-quiet", "detach", "fork", "attach", "allocate=20000", "fork"],
     "subprocess": ["load", "init", "fork_exec", "os.fork"],
+    "interpreters": ["load", "init", "interpreters=2", "detach", "fork", "attach", "interpreters=1"],
 }
 
 
 def calls_of(road, flavour):
     calls = collections.Counter(run(*ROADS[road], flavour=flavour).calls())
     return [(name, n + 1) for name in sorted(FALLIBLE & set(calls)) for n in range(calls[name])]
+
+
+def test_every_function_of_the_interpreter_that_is_called_may_fail_or_cannot():
+    rows = Path(__file__).parents[2].joinpath("shim", "cpython", "api.def").read_text()
+    known = set(re.findall(r"^API\(\w+, [^,]+, (\w+),", rows, re.M))
+    called = {name for road in ROADS for name in run(*ROADS[road], flavour="3.14").calls()}
+    assert len(called & known) > 30 and (called & known) - FALLIBLE - INFALLIBLE == set()
 
 
 @pytest.mark.parametrize("parent", ["restore", "keep"])

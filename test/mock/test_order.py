@@ -1,7 +1,7 @@
 """The order of things around one fork, with each flavour of interpreter."""
 
 import pytest
-from conftest import DEFAULT, PUT_OFF, TREATED, run
+from conftest import DEFAULT, PUT_OFF, TREATED, needs_unwinding, run
 
 FIRST = [("freeze", "first-worker-fork")]
 
@@ -90,9 +90,9 @@ def test_errno_survives(fork, failures, errno):
 
 
 def test_errno_survives_a_log_that_cannot_be_written():
-    outcome = run("load", "init", "os.fork", knobs={"LOG_FILE": "/nonexistent/log"})
+    outcome = run("load", "init", "os.fork", knobs={"LOG_FILE": "/proc/nowhere/log"})
     assert {line.split()[2] for line in outcome.find("after")} == {"errno=77"}
-    assert "GCFREEZE_LOG_FILE: cannot open /nonexistent/log" in outcome.stderr
+    assert "GCFREEZE_LOG_FILE: cannot open /proc/nowhere/log" in outcome.stderr
 
 
 @pytest.mark.parametrize("flavour", TREATED)
@@ -134,6 +134,18 @@ def test_a_grown_heap_is_collected_and_frozen_again():
     assert calls.index("gc.collect") > calls.index("real")
 
 
+def test_the_blocks_of_a_large_heap_are_not_counted():
+    """That would visit each of its pools; what came is believed without."""
+    commands = ["os.fork", "os.fork", "allocate=20000", "os.fork"]
+    reasons = FIRST + [("skip", "nothing-new"), ("freeze", "heap-grown")]
+    small = run("load", "init", *commands)
+    large = run("load", "init", "occupy=200", *commands)
+    assert small.events() == large.events() == reasons
+    assert "sys.getallocatedblocks" in small.calls()
+    assert "sys.getallocatedblocks" not in large.calls()
+
+
+@needs_unwinding
 def test_subprocess_is_no_worker():
     outcome = run("load", "init", "fork_exec", "os.fork", "status")
     assert outcome.events() == [("skip", "exec-bound")] + FIRST

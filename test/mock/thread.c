@@ -1,6 +1,7 @@
 /* Thread states and the GIL. Up to 3.11 the current thread state is one variable of the process,
  * from 3.12 on one of the thread. */
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "python.h"
 #include "exports.h"
@@ -53,7 +54,27 @@ void mock_thread_create(void) {
 }
 
 bool mock_thread_holds_gil(void) {
-    return own && current == own && gil.holder == own;
+    return current && gil.holder == current;
+}
+
+gf_thread *mock_thread_current(void) {
+    return current;
+}
+
+gf_thread *mock_thread_swap(gf_thread *thread) {
+    gf_thread *before = current;
+    pthread_mutex_lock(&gil.lock);
+    gil.holder = thread;
+    pthread_mutex_unlock(&gil.lock);
+    current = thread;
+    return before;
+}
+
+int mock_thread_interpreter(const gf_thread *thread) {
+    const char *where = getenv("MOCK_WHERE");
+    if (thread < states || thread >= states + sizeof states / sizeof *states)
+        mock_die("a thread state that does not exist");
+    return where ? atoi(where) : 0;
 }
 
 gf_thread *_PyThreadState_UncheckedGet(void) {

@@ -5,7 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(os.environ["GCFREEZE_TEST_LIBRARY"])
-BUILD = Path(os.environ["GCFREEZE_TEST_BUILD"])
 PROGRAMS = Path(os.environ["GCFREEZE_TEST_PROGRAMS"])
 COMPILER = os.environ["GCFREEZE_TEST_COMPILER"]
 CMAKE = os.environ["GCFREEZE_TEST_CMAKE"]

@@ -93,18 +93,6 @@ static void a_setuid_program_keeps_the_defaults(void **state) {
     assert_int_equal(gf_told_count, 0);
 }
 
-static void features_to_come_say_so(void **state) {
-    (void)state;
-    gf_told_read(
-        (char *[]){"GCFREEZE_RESHARE=on", "GCFREEZE_RESHARE_THREADS=on", "GCFREEZE_KSM=on", NULL},
-        false);
-    assert_int_equal(gf_told_count, 3);
-    assert_int_equal(gf_told_complaints(), 0);
-    assert_memory_equal(gf_told[0], "GCFREEZE_RESHARE ", 17);
-    assert_memory_equal(gf_told[1], "GCFREEZE_RESHARE_THREADS ", 25);
-    assert_memory_equal(gf_told[2], "GCFREEZE_KSM ", 13);
-}
-
 static void features_that_are_there_need_no_words(void **state) {
     (void)state;
     struct gf_config config =
@@ -166,7 +154,6 @@ int main(void) {
         cmocka_unit_test(the_first_of_several_counts_as_getenv_has_it),
         cmocka_unit_test(more_problems_than_are_kept_do_no_harm),
         cmocka_unit_test(a_setuid_program_keeps_the_defaults),
-        cmocka_unit_test(features_to_come_say_so),
         cmocka_unit_test(features_that_are_there_need_no_words),
         cmocka_unit_test(patterns_choose_programs_and_skip_wins),
     };

@@ -1,10 +1,11 @@
 #include "support/child.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cpython/versions.h"
 
-enum { OLD = GF_OLDER, NEW = GF_NEWER, YES = GF_SUPPORTED, FREE = GF_FREE_THREADED };
+enum { OLD = GF_OLDER, NEW = GF_NEWER, YES = GF_SUPPORTED };
 
 static const struct {
     const char *text;
@@ -27,9 +28,9 @@ static const struct {
     {"3.0", OLD, 0, 0},
     {"2.7.18 (default)", OLD, 0, 0},
     {"2.99", OLD, 0, 0},
-    {"3.13.0 experimental free-threading build (main) [GCC]", FREE, 0, 0},
-    {"3.14.0 free-threading build (main) [GCC]", FREE, 0, 0},
-    {"3.99.0 free-threading build (main) [GCC]", FREE, 0, 0},
+    {"3.13.0 experimental free-threading build (main) [GCC]", YES, 3, 13},
+    {"3.14.0 free-threading build (main) [GCC]", YES, 3, 14},
+    {"3.99.0 free-threading build (main) [GCC]", NEW, 3, 15},
     {"", OLD, 0, 0},
     {"3", OLD, 0, 0},
     {"3.", OLD, 0, 0},
@@ -51,6 +52,8 @@ static void version_texts_are_judged(void **state) {
             version->minor != texts[i].minor)
             fail_msg("\"%s\": %d, %d.%d", texts[i].text, (int)support, version->major,
                      version->minor);
+        assert_int_equal(gf_version_free_threaded(texts[i].text),
+                         strstr(texts[i].text, "free-threading") != NULL);
     }
 }
 

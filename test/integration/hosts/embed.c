@@ -2,11 +2,13 @@
  * think of.
  *
  *   embed LIBPYTHON local|global SIGNALS SCENARIO
+ *   embed list
  *
  * SIGNALS is the argument of Py_InitializeEx. Prints reports (see host.h) and exits with 0 if every
  * child has.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <pty.h>
@@ -19,22 +21,13 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "life.h"
 
 enum { STRESS_FORKS = 200, HANG_AFTER = 120 };
 
-static const char *library;
-static int scope, signals;
 static void *saved; /* the main thread's state while it is detached */
 
 /* ---- what children do ---- */
-
-/* From 3.13 on PyOS_AfterFork_Child insists on PyOS_BeforeFork. A host without either, like uWSGI
- * by default, goes on as it is. */
-static void repair(void) {
-    if (!host_repairs_need_hooks())
-        py.PyOS_AfterFork_Child();
-    host_report_collector("child");
-}
 
 static void repair_with_hooks(void) {
     py.PyOS_AfterFork_Child();
@@ -43,7 +36,7 @@ static void repair_with_hooks(void) {
 
 static void attach_and_repair(void) {
     py.PyEval_RestoreThread(saved);
-    repair();
+    host_repair();
 }
 
 static void repair_and_collect(void) {
@@ -51,21 +44,16 @@ static void repair_and_collect(void) {
     host_run("gc.collect()");
 }
 
-static void begin(void) {
-    host_open(library, scope);
-    host_start(signals);
-}
-
 /* ---- the calling thread's state ---- */
 
 static void attached(void) {
-    begin();
-    host_fork(repair);
+    host_begin();
+    host_fork(host_repair);
     host_report_collector("parent");
 }
 
 static void detached(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     host_fork(attach_and_repair);
     py.PyEval_RestoreThread(saved);
@@ -81,7 +69,7 @@ static pid_t fork_with_hooks(void) {
 }
 
 static void hooks(void) {
-    begin();
+    host_begin();
     host_fork_with(fork_with_hooks, repair_with_hooks);
     host_report_collector("parent");
 }
@@ -92,13 +80,13 @@ static pid_t fork_pty(void) {
 }
 
 static void pty(void) {
-    begin();
-    host_fork_with(fork_pty, repair);
+    host_begin();
+    host_fork_with(fork_pty, host_repair);
     host_report_collector("parent");
 }
 
 static void pty_detached(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     host_fork_with(fork_pty, attach_and_repair);
 }
@@ -107,13 +95,13 @@ static void pty_detached(void) {
 
 static void *take_gil_and_fork(void *unused) {
     int state = py.PyGILState_Ensure();
-    host_fork(repair);
+    host_fork(host_repair);
     py.PyGILState_Release(state);
     return unused;
 }
 
 static void thread_attached(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     host_in_thread(take_gil_and_fork, NULL);
     py.PyEval_RestoreThread(saved);
@@ -127,7 +115,7 @@ static void *only_fork(void *unused) {
 
 /* The main thread holds the GIL and waits for the forking thread. */
 static void stranger(void) {
-    begin();
+    host_begin();
     host_in_thread(only_fork, NULL);
     host_report_collector("parent");
 }
@@ -170,7 +158,7 @@ static void stop_busy_thread(pthread_t thread) {
 }
 
 static void stranger_busy(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     pthread_t busy = start_busy_thread();
     host_in_thread(only_fork, NULL);
@@ -182,7 +170,7 @@ static void stranger_busy(void) {
 /* The forking thread is known but not attached; another one runs Python code. The child could take
  * no GIL, with or without us. */
 static void detached_busy(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     pthread_t busy = start_busy_thread();
     host_fork(NULL);
@@ -192,7 +180,7 @@ static void detached_busy(void) {
 }
 
 static void stress_detached(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     pthread_t busy = start_busy_thread();
     for (int i = 0; i < STRESS_FORKS; i++)
@@ -201,7 +189,7 @@ static void stress_detached(void) {
 }
 
 static void stress_hooks(void) {
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     pthread_t busy = start_busy_thread();
     for (int i = 0; i < STRESS_FORKS; i++) {
@@ -221,7 +209,7 @@ static void *fork_often(void *unused) {
 /* Two threads fork at once, without a thread state and detached, while a third one is busy. */
 static void stress_threads(void) {
     pthread_t forking;
-    begin();
+    host_begin();
     saved = py.PyEval_SaveThread();
     pthread_t busy = start_busy_thread();
     if (pthread_create(&forking, NULL, fork_often, NULL) != 0)
@@ -231,75 +219,13 @@ static void stress_threads(void) {
     stop_busy_thread(busy);
 }
 
-/* ---- the interpreter's life ---- */
-
-static void no_interpreter(void) {
-    host_fork(NULL);
-    attached();
-}
-
-/* The child is the first to have an interpreter. */
-static void initialize_in_child(void) {
-    host_start(signals);
-    host_fork(repair);
-}
-
-static void before_initialize(void) {
-    host_open(library, scope);
-    host_fork(initialize_in_child);
-}
-
-static void after_finalize(void) {
-    begin();
-    host_fork(repair);
-    py.Py_FinalizeEx();
-    host_fork(NULL);
-}
-
-static void initialize_again(void) {
-    after_finalize();
-    host_start(signals);
-    host_fork(repair);
-    host_report_collector("parent");
-}
-
-static void unloaded(void) {
-    void *handle = host_open(library, scope);
-    host_start(signals);
-    host_fork(repair);
-    py.Py_FinalizeEx();
-    dlclose(handle);
-    host_fork(NULL);
-}
-
-static void sub_interpreter(void) {
-    begin();
-    void *own = py.PyThreadState_Swap(NULL);
-    py.PyThreadState_Swap(own);
-    void *sub = py.Py_NewInterpreter();
-    if (!sub)
-        host_fail("no sub-interpreter");
-    host_fork(NULL);
-    py.PyThreadState_Swap(own);
-    host_fork(NULL);
-    saved = py.PyEval_SaveThread();
-    host_fork(NULL);
-    py.PyEval_RestoreThread(saved);
-    host_report_collector("parent");
-    host_report_status();
-    py.PyThreadState_Swap(sub);
-    py.Py_EndInterpreter(sub);
-    py.PyThreadState_Swap(own);
-    host_fork(repair);
-}
-
 /* ---- strange places ---- */
 
 /* A collection in the middle of fork would run the application's callbacks and finalizers there. */
 static void eager_collector(void) {
     int collections[2];
     char bytes[64];
-    begin();
+    host_begin();
     if (pipe2(collections, O_NONBLOCK) != 0)
         host_fail("no pipe");
     host_run("gc.callbacks.append(lambda phase, info: os.write(%d, b'c'))\n"
@@ -321,7 +247,7 @@ static void fork_in_handler(int signum) {
 }
 
 static void signal_handler(void) {
-    begin();
+    host_begin();
     struct sigaction action = {.sa_handler = fork_in_handler};
     sigaction(SIGUSR1, &action, NULL);
     raise(SIGUSR1);
@@ -333,7 +259,7 @@ static void signal_handler(void) {
 
 static void constructor(void) {
     const char *forking = getenv("EMBED_FORKING");
-    begin();
+    host_begin();
     void *handle = dlopen(forking, RTLD_NOW);
     if (!handle || dlclose(handle) != 0)
         host_fail(dlerror());
@@ -346,30 +272,49 @@ static void constructor(void) {
 static void reused_descriptors(void) {
     int own[2];
     char byte;
-    begin();
+    host_begin();
     for (int fd = 3; fd < 64; fd++)
         close(fd);
     if (pipe2(own, O_NONBLOCK) != 0 || own[0] != 3 || own[1] != 4)
         host_fail("no pipe where the first one is expected");
     host_in_thread(only_fork, NULL); /* a stack that nobody has walked yet */
-    host_fork(repair);
+    host_fork(host_repair);
     if (fcntl(own[0], F_GETFD) == -1 || read(own[0], &byte, 1) != -1)
         host_fail("somebody used the host's descriptors");
 }
 
-/* As daemon(3) does it: a fork that nobody can interpose. */
+/* Somebody has cancelled the forking thread, and fork is no cancellation point; nor does it touch
+ * errno if it succeeds. */
+static pid_t fork_cancelled(void) {
+    pthread_cancel(pthread_self());
+    errno = EXDEV;
+    pid_t pid = fork();
+    int error = errno;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    if (error != EXDEV)
+        host_fail("fork changed errno");
+    return pid;
+}
+
+static void cancelled(void) {
+    host_begin();
+    host_fork_with(fork_cancelled, host_repair);
+    host_report_collector("parent");
+}
+
+/* As daemon(3) does it: a fork that nobody can interpose. 64-bit ARM has no SYS_fork. */
 static pid_t hidden_fork(void) {
-    return (pid_t)syscall(SYS_fork);
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
 static void repair_and_fork(void) {
-    repair();
-    host_fork(repair);
+    host_repair();
+    host_fork(host_repair);
     host_report_status();
 }
 
 static void daemonized(void) {
-    begin();
+    host_begin();
     host_fork_with(hidden_fork, repair_and_fork);
 }
 
@@ -390,10 +335,10 @@ __attribute__((noinline)) static void borrow_and_fork(void) {
 }
 
 static void borrower(void) {
-    begin();
+    host_begin();
     borrow_and_fork();
     host_report_status();
-    host_fork(repair);
+    host_fork(host_repair);
 }
 
 static const struct {
@@ -412,26 +357,38 @@ static const struct {
     {"stress-detached", stress_detached},
     {"stress-hooks", stress_hooks},
     {"stress-threads", stress_threads},
-    {"no-interpreter", no_interpreter},
-    {"before-initialize", before_initialize},
-    {"after-finalize", after_finalize},
-    {"initialize-again", initialize_again},
-    {"unloaded", unloaded},
-    {"sub-interpreter", sub_interpreter},
+    {"no-interpreter", life_no_interpreter},
+    {"before-initialize", life_before_initialize},
+    {"after-finalize", life_after_finalize},
+    {"initialize-again", life_initialize_again},
+    {"unloaded", life_unloaded},
+    {"sub-detached", life_sub_detached},
+    {"sub-attached", life_sub_attached},
+    {"sub-current", life_sub_current},
+    {"sub-isolated", life_sub_isolated},
+    {"many-attached", life_many_attached},
+    {"many-detached", life_many_detached},
+    {"many-sub", life_many_sub},
     {"signal-handler", signal_handler},
     {"eager-collector", eager_collector},
     {"reused-descriptors", reused_descriptors},
     {"constructor", constructor},
+    {"cancelled", cancelled},
     {"daemonized", daemonized},
     {"borrower", borrower},
 };
 
 int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+            puts(scenarios[i].name);
+        return 0;
+    }
     if (argc != 5)
         host_fail("usage: embed LIBPYTHON local|global SIGNALS SCENARIO");
-    library = argv[1];
-    scope = strcmp(argv[2], "global") == 0 ? RTLD_GLOBAL : RTLD_LOCAL;
-    signals = atoi(argv[3]);
+    host_options.library = argv[1];
+    host_options.scope = strcmp(argv[2], "global") == 0 ? RTLD_GLOBAL : RTLD_LOCAL;
+    host_options.signals = atoi(argv[3]);
     alarm(HANG_AFTER);
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
         if (strcmp(scenarios[i].name, argv[4]) != 0)

@@ -1,6 +1,8 @@
 #include "host.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #define MEMORY_LIMIT (1UL << 30)
 
 struct host_python py;
+struct host_options host_options;
 
 /* A scenario that leaks must not take the machine with it. */
 __attribute__((constructor)) static void limit_memory(void) {
@@ -60,9 +63,18 @@ bool host_repairs_need_hooks(void) {
     return minor >= 13;
 }
 
+void host_make_heap(void) {
+    host_run("import gc, json, os\nheap = [[i] for i in range(30000)]");
+}
+
 void host_start(int signals) {
     py.Py_InitializeEx(signals);
-    host_run("import gc, json, os\nheap = [[i] for i in range(30000)]");
+    host_make_heap();
+}
+
+void host_begin(void) {
+    host_open(host_options.library, host_options.scope);
+    host_start(host_options.signals);
 }
 
 /* Not to stdout: in the child of forkpty that is the terminal. */
@@ -77,6 +89,48 @@ void host_report_collector(const char *who) {
     host_run("os.write(%d, (json.dumps({'who': '%s', 'threshold': gc.get_threshold(),"
              " 'enabled': gc.isenabled(), 'frozen': gc.get_freeze_count()}) + '\\n').encode())",
              report_to(), who);
+}
+
+void host_repair(void) {
+    if (!host_repairs_need_hooks())
+        py.PyOS_AfterFork_Child();
+    host_report_collector("child");
+}
+
+static int count_entries(const char *folder) {
+    int count = 0;
+    DIR *entries = opendir(folder);
+    if (!entries)
+        host_fail(folder);
+    while (readdir(entries))
+        count++;
+    closedir(entries);
+    return count;
+}
+
+/* Bytes that malloc has handed out; 0 with musl, which does not tell. */
+static size_t allocated(void) {
+#ifdef __GLIBC__
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+void host_report_holdings(void) {
+    int states = 0;
+    void *interpreter = py.PyInterpreterState_Head();
+    for (; interpreter; interpreter = py.PyInterpreterState_Next(interpreter)) {
+        void *state = py.PyInterpreterState_ThreadHead(interpreter);
+        for (; state; state = py.PyThreadState_Next(state))
+            states++;
+    }
+    int descriptors = count_entries("/proc/self/fd");
+    int mappings = count_entries("/proc/self/map_files");
+    dprintf(report_to(),
+            "{\"who\": \"holdings\", \"descriptors\": %d, \"mappings\": %d, \"malloc\": %zu,"
+            " \"states\": %d}\n",
+            descriptors, mappings, allocated(), states);
 }
 
 void host_report_status(void) {

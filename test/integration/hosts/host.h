@@ -20,6 +20,10 @@
     X(int, PyGILState_Ensure, (void))                                                              \
     X(void, PyGILState_Release, (int))                                                             \
     X(void *, PyThreadState_Swap, (void *))                                                        \
+    X(void *, PyThreadState_Next, (void *))                                                        \
+    X(void *, PyInterpreterState_Head, (void))                                                     \
+    X(void *, PyInterpreterState_Next, (void *))                                                   \
+    X(void *, PyInterpreterState_ThreadHead, (void *))                                             \
     X(void *, Py_NewInterpreter, (void))                                                           \
     X(void, Py_EndInterpreter, (void *))                                                           \
     X(void, PyOS_BeforeFork, (void))                                                               \
@@ -37,8 +41,25 @@ extern struct host_python py;
 /* Opens libpython with RTLD_NOW and `scope`, RTLD_LOCAL or RTLD_GLOBAL. Returns dlopen's handle. */
 void *host_open(const char *library, int scope);
 
+/* What the command line says: the library to open, with which scope, and Py_InitializeEx's
+ * argument. */
+extern struct host_options {
+    const char *library;
+    int scope, signals;
+} host_options;
+
+/* Opens the library and starts the interpreter as the command line says. */
+void host_begin(void);
+
+/* In a child: what a host does there, and a report. From 3.13 on PyOS_AfterFork_Child insists on
+ * PyOS_BeforeFork; a host without either, like uWSGI by default, goes on as it is. */
+void host_repair(void);
+
 /* Py_InitializeEx(signals), and a heap worth freezing. */
 void host_start(int signals);
+
+/* In the current interpreter. */
+void host_make_heap(void);
 
 /* Is this a version whose PyOS_AfterFork_Child aborts without PyOS_BeforeFork? */
 bool host_repairs_need_hooks(void);
@@ -51,6 +72,9 @@ void host_report_collector(const char *who);
 
 /* A line with the library's own account. Prints nothing if it is not preloaded. */
 void host_report_status(void);
+
+/* A line with what this process holds: descriptors, mappings, bytes of malloc, thread states. */
+void host_report_holdings(void);
 
 void host_fail(const char *what) __attribute__((noreturn));
 

@@ -1,4 +1,4 @@
-"""A gunicorn that runs in a folder of its own."""
+"""A server that runs in a folder of its own, and the one that most tests start: gunicorn."""
 
 import json
 import os
@@ -13,31 +13,59 @@ from pathlib import Path
 from conftest import environment
 
 from servers.process import read_stat, send, wait_for, working_in
+from servers.report import MODES
 
-APP = Path(__file__).with_name("app.py")
+APPLICATIONS = [Path(__file__).with_name(name) for name in ("app.py", "asgi.py")]
 
 
-class Gunicorn:
+def read_whole_lines(log):
+    """Of a log that is being written: of its last line there may be a part."""
+    text = log.read_bytes() if log.exists() else b""
+    return text[: text.rfind(b"\n") + 1].decode().splitlines()
+
+
+def read_events(log):
+    """{child: event} of a log in JSON."""
+    return {event.get("child"): event for event in map(json.loads, read_whole_lines(log))}
+
+
+class Server:
     """A server that knows its processes by the folder they work in: workers, daemons and masters
-    that replaced themselves are all found and ended there."""
+    that replaced themselves are all found and ended there. It listens on the unix socket `socket`
+    and serves app.py or asgi.py."""
 
-    def __init__(self, command, folder, options, library=True, knobs=None):
+    end = signal.SIGTERM  # asks a master to stop
+
+    def __init__(self, command, folder, library=True, knobs=None, mode="freeze", variables=None):
         self.folder = folder
         self.log = folder / "events"
-        folder.mkdir()
-        shutil.copy(APP, folder)
+        if knobs is None:
+            knobs = {"LOG": "info", "LOG_FILE": self.log, "LOG_FORMAT": "json", **MODES[mode]}
+        folder.mkdir(exist_ok=True)
+        for application in APPLICATIONS:
+            shutil.copy(application, folder)
         with open(folder / "stderr", "w") as stderr:
             self.process = subprocess.Popen(
-                [command, "--bind", "unix:socket", "--pid", "pid", *options, "app:app"],
+                command,
                 cwd=folder,
-                env=self.environment(library, knobs),
+                env={**self.environment(library, knobs), **(variables or {})},
                 stdin=subprocess.DEVNULL,
+                stdout=stderr,
                 stderr=stderr,
+                start_new_session=True,  # Apache signals its whole process group when it stops
             )
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.stop()
+        finally:
+            if kind:
+                print(self.stderr())
+
     def environment(self, library, knobs):
-        if knobs is None:
-            knobs = {"LOG": "info", "LOG_FILE": self.log, "LOG_FORMAT": "json"}
         env = environment(**knobs)
         if "LOG" not in knobs:
             del env["GCFREEZE_LOG"]
@@ -50,22 +78,9 @@ class Gunicorn:
 
     # ---- who is there ----
 
-    @cached_property
+    @property
     def pid(self):
-        """The first master's."""
-        return self.master()
-
-    def master(self, name="pid"):
-        """The master that has written this pid file; its workers are there or soon will be."""
-
-        def from_file():
-            assert self.process.poll() in (None, 0), self.stderr()
-            try:
-                return int((self.folder / name).read_text())
-            except FileNotFoundError:
-                return None
-
-        return wait_for("the pid file %s" % name, from_file)
+        return self.process.pid
 
     def workers(self, count, master=None, gone=(), besides=()):
         """The master's children but `besides`, once there are as many and no `gone` ones."""
@@ -103,10 +118,14 @@ class Gunicorn:
             for other in stopped:
                 send(other, signal.SIGCONT)
 
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(self.folder / "socket"))
+        return client
+
     def get(self, path):
-        with socket.socket(socket.AF_UNIX) as client:
+        with self.connect() as client:
             client.settimeout(60)
-            client.connect(str(self.folder / "socket"))
             client.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
             head, body = b"".join(iter(lambda: client.recv(65536), b"")).split(b"\r\n\r\n", 1)
         assert b" 200 OK" in head, head
@@ -128,8 +147,7 @@ class Gunicorn:
         """{child: event} of the library's log, once all of these children are in it."""
 
         def complete():
-            lines = self.log.read_text().splitlines() if self.log.exists() else []
-            found = {event.get("child"): event for event in map(json.loads, lines)}
+            found = read_events(self.log)
             return set(children) <= set(found) and found
 
         return wait_for("events of %s" % (children,), complete)
@@ -143,18 +161,44 @@ class Gunicorn:
         def gone():
             for pid in self.roots() - asked:
                 asked.add(pid)
-                send(pid, signal.SIGTERM)
+                send(pid, self.end)
             return not working_in(str(self.folder))
 
         try:
             wait_for("the server's end", gone)
         finally:
-            while left := working_in(str(self.folder)):
-                for pid in left:
-                    send(pid, signal.SIGKILL)
-            self.process.wait()
+            self.kill()
+
+    def kill(self):
+        while left := working_in(str(self.folder)):
+            for pid in left:
+                send(pid, signal.SIGKILL)
+        self.process.wait()
 
     def roots(self):
         """The processes in the folder whose parent is not: masters, or whom they left behind."""
         found = working_in(str(self.folder))
         return {pid for pid in found if (read_stat(pid) or (None, None))[1] not in found}
+
+
+class Gunicorn(Server):
+    def __init__(self, command, folder, options, library=True, app="app:app", **more):
+        command = [command, "--bind", "unix:socket", "--pid", "pid", *options, app]
+        super().__init__(command, folder, library, **more)
+
+    @cached_property
+    def pid(self):
+        """The first master's."""
+        return self.master()
+
+    def master(self, name="pid"):
+        """The master that has written this pid file; its workers are there or soon will be."""
+
+        def from_file():
+            assert self.process.poll() in (None, 0), self.stderr()
+            try:
+                return int((self.folder / name).read_text())
+            except FileNotFoundError:
+                return None
+
+        return wait_for("the pid file %s" % name, from_file)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/child.h"
 
@@ -80,6 +81,10 @@ static long count_new(enum gf_moment moment, long min_new) {
     return gf_fake.count;
 }
 
+static bool freezes_in(enum gf_moment moment) {
+    return !gf_fake.hook_only || moment == GF_MOMENT_HOOK;
+}
+
 static int freeze(enum gf_moment moment) {
     gf_fake.moment = moment;
     return record("freeze");
@@ -93,7 +98,18 @@ static int collect(void) {
     return record("collect");
 }
 
+static bool watch_arenas(void) {
+    return gf_fake.arenas;
+}
+
+static int after_collection(bool (*function)(void)) {
+    gf_fake.after_collection = function;
+    return 0;
+}
+
 static const char *version(void) {
+    if (gf_fake.at_version)
+        gf_fake.at_version();
     return gf_fake.version;
 }
 
@@ -116,9 +132,12 @@ const struct gf_runtime gf_fake_runtime = {
     .lift = lift,
     .put_off = put_off,
     .count_new = count_new,
+    .freezes_in = freezes_in,
     .freeze = freeze,
     .thaw_at_exit = thaw_at_exit,
     .collect = collect,
+    .after_collection = after_collection,
+    .watch_arenas = watch_arenas,
     .version = version,
     .remark = remark,
     .unwinding = unwinding,
@@ -142,6 +161,8 @@ pid_t gf_fake_real(void *arguments) {
     (void)arguments;
     gf_fake.errno_at_fork = errno;
     record("real");
+    if (gf_fake.forks)
+        return fork();
     errno = gf_fake.error;
     return gf_fake.child;
 }
@@ -166,7 +187,5 @@ const char *gf_fake_calls(void) {
 }
 
 struct gcfreeze_status gf_fake_status(void) {
-    struct gcfreeze_status status;
-    gf_engine_status(&status);
-    return status;
+    return gcfreeze_page.status;
 }

@@ -15,20 +15,26 @@ struct gf_fake {
     enum gf_moment moment;            /* of the last call that has one */
     void (*before)(void);             /* what attach was given */
     void (*gone)(void);
+    bool (*after_collection)(void); /* what the engine wants to be called; not among the calls */
 
     /* Answers. */
     enum gcfreeze_reason found, attached, entered;
     enum gf_caller caller;
     long count;
+    bool hook_only;      /* freezes in the hook alone */
     const char *failing; /* the call that answers -1, or NULL */
     const char *version, *remark;
-    bool unwinding;
+    bool forks; /* the fork is a real one */
+    bool unwinding, arenas;
     pid_t child;       /* what the fork returns */
     int error;         /* the errno that it leaves */
     int errno_at_fork; /* recorded: what it found there */
 
     /* Called at the beginning of each call, with its word; may be NULL. */
     void (*during)(const char *call);
+
+    /* Called when the version is asked for: each line of the log has it, a pass's too. */
+    void (*at_version)(void);
 };
 
 extern struct gf_fake gf_fake;

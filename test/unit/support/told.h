@@ -19,7 +19,4 @@ struct gf_config gf_told_read(char *const *environment, bool secure);
 /* Reads an environment of one variable. */
 struct gf_config gf_told_read_one(const char *name, const char *value);
 
-/* How many of the lines complain: those about a feature that is not there yet do not. */
-size_t gf_told_complaints(void);
-
 #endif

@@ -1,0 +1,93 @@
+#include "cpython/watch.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/loader.h"
+#include "cpython/interpreter.h"
+#include "pages/arenas.h"
+
+/* What stood in the interpreter before us: its own functions. */
+static struct gf_arena_allocator below;
+
+static void *allocate(void *context, size_t size) {
+    (void)context;
+    void *arena = below.allocate(below.context, size);
+    if (arena)
+        gf_arenas_add(arena, size);
+    return arena;
+}
+
+static void release(void *context, void *arena, size_t size) {
+    (void)context;
+    gf_arenas_remove(arena);
+    below.release(below.context, arena, size);
+}
+
+/* The loaded object that an address belongs to, or NULL. */
+static const void *object_of(const void *address, const char **ret_name) {
+    Dl_info info;
+    if (!address || dladdr(address, &info) == 0)
+        return NULL;
+    if (ret_name)
+        *ret_name = info.dli_fname;
+    return info.dli_fbase;
+}
+
+static const void *function_address(void *(*function)(void *, size_t)) {
+    void *address;
+    memcpy(&address, &function, sizeof address);
+    return address;
+}
+
+static const void *interpreter_object(void) {
+    const char *(*version)(void) = gf_python.api.Py_GetVersion;
+    void *address;
+    memcpy(&address, &version, sizeof address);
+    return object_of(address, NULL);
+}
+
+/* Arenas may be private mappings of sealed copies only if they are plain memory: what the
+ * interpreter's own functions map (Objects/obmalloc.c). They may be asked for and set at any time,
+ * before initialization too (documented, and measured on 3.10 to 3.12). */
+bool gf_watch_arenas(void) {
+    const struct gf_api *api = &gf_python.api;
+    struct gf_arena_allocator now = {0};
+    if (!api->PyObject_GetArenaAllocator || !api->PyObject_SetArenaAllocator ||
+        gf_python.free_threaded) /* its allocator has no arenas */
+        return false;
+    api->PyObject_GetArenaAllocator(&now);
+    if (now.allocate == allocate)
+        return true;
+    gf_arenas_forget(); /* whoever is there now frees arenas without telling us */
+    if (object_of(function_address(now.allocate), NULL) != interpreter_object() ||
+        !gf_arenas_open())
+        return false;
+    below = now;
+    struct gf_arena_allocator ours = {NULL, allocate, release};
+    api->PyObject_SetArenaAllocator(&ours);
+    return true;
+}
+
+void gf_watch_reset(void) {
+    gf_arenas_forget();
+}
+
+/* The extension modules that wait in Py_BEGIN_ALLOW_THREADS, by the start of their file names.
+ * Debian builds some of them into the interpreter. */
+bool gf_watch_waits_for_python(const void *code) {
+    static const char *const waiting[] = {"select.", "_socket.", "loop.", "corecext.",
+                                          "_corecffi."};
+    const char *name = NULL;
+    const void *object = object_of(code, &name);
+    if (!object)
+        return false;
+    if (object == interpreter_object())
+        return true;
+    const char *slash = name ? strrchr(name, '/') : NULL;
+    for (size_t i = 0; slash && i < sizeof waiting / sizeof *waiting; i++) {
+        if (strncmp(slash + 1, waiting[i], strlen(waiting[i])) == 0)
+            return true;
+    }
+    return false;
+}

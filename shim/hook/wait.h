@@ -1,0 +1,32 @@
+/* The waits of a process that has something to give back: each is cut where a slice of a pass is
+ * due, and to the caller looks like one wait. See hook/wait.c. */
+#ifndef GF_HOOK_WAIT_H
+#define GF_HOOK_WAIT_H
+
+#include <poll.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+
+/* `code` is the return address of the interposed function. */
+int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
+                   struct timeval *timeout, const void *code);
+int gf_wait_poll(struct pollfd *files, nfds_t count, int timeout_ms, const void *code);
+int gf_wait_ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
+                  const sigset_t *mask, const void *code);
+int gf_wait_epoll(int epoll, struct epoll_event *events, int most, int timeout_ms,
+                  const sigset_t *mask, const void *code);
+
+/* Before a read of `size` bytes, or an accept with these flags, that will wait: does slices until
+ * it need not. False: a signal handler ran that is to interrupt the call, with EINTR. */
+bool gf_wait_read(int file, size_t size, const void *code);
+bool gf_wait_accept(int file, int flags, const void *code);
+
+/* The same for a semaphore; `deadline` is NULL or CLOCK_REALTIME's. True: it was taken; false: as
+ * the real function says, with errno. */
+int gf_wait_semaphore(sem_t *semaphore, const struct timespec *deadline, const void *code);
+
+#endif

@@ -1,0 +1,48 @@
+/* Preloaded ahead of the library: a thread that writes at the worst moments. Right before and right
+ * after memory is moved away beside threads, a byte of it is written, and a signal comes; and code
+ * that waits in poll although Python's modules did not ask for it.
+ */
+#define _GNU_SOURCE 1
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+char *race_before, *race_after; /* the bytes to write, in one page */
+int race_moves;
+int race_signal; /* to send to the process at the next move */
+
+void *mremap(void *old, size_t old_size, size_t size, int flags, ...);
+int race_poll(int timeout_ms);
+
+void *mremap(void *old, size_t old_size, size_t size, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    void *place = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
+    va_end(arguments);
+    bool moves = (flags & MREMAP_DONTUNMAP) != 0;
+    bool meets = moves && race_before >= (char *)old && race_before < (char *)old + old_size;
+    race_moves += moves;
+    if (moves && race_signal != 0) {
+        kill(getpid(), race_signal);
+        race_signal = 0;
+    }
+    if (meets)
+        *race_before = '1';
+    void *result = (void *)syscall(SYS_mremap, old, old_size, size, flags, place);
+    if (meets)
+        *race_after = '2';
+    return result;
+}
+
+int race_poll(int timeout_ms) {
+    return poll(NULL, 0, timeout_ms);
+}

@@ -1,0 +1,37 @@
+"""A redis-server of its own for a test, on a socket in its folder."""
+
+import shutil
+import socket
+import subprocess
+
+from servers.process import wait_for
+
+SERVER = shutil.which("redis-server")
+
+
+class Redis:
+    def __init__(self, folder):
+        self.socket = str(folder / "socket")
+        options = ["--port", "0", "--unixsocket", self.socket, "--save", "", "--appendonly", "no"]
+        self.log = folder / "log"
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen([SERVER, *options], cwd=folder, stdout=log, stderr=log)
+        try:
+            wait_for("redis", self.answers)
+        except BaseException:
+            self.stop()
+            raise
+
+    def answers(self):
+        assert self.process.poll() is None, self.log.read_text()
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(self.socket)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+            client.sendall(b"PING\r\n")
+            return client.recv(100) == b"+PONG\r\n"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
