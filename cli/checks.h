@@ -1,0 +1,32 @@
+/* What `gcfreeze doctor` looks at. A check says what it found as one or more findings. */
+#ifndef GF_CLI_CHECKS_H
+#define GF_CLI_CHECKS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "target.h"
+
+/* In the order of how bad it is: the worst one is the program's exit code. */
+enum gf_mark { GF_GOOD, GF_WARN, GF_BAD };
+
+/* Reports a finding: `topic` is a word, `advice` what to do about it, or NULL. */
+void gf_found(enum gf_mark mark, const char *topic, const char *advice, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The library itself: there, loadable, and what it needs. NULL if it is not to be found. */
+const char *gf_check_library(void);
+
+/* A command that is to be started, with its arguments. */
+void gf_check_command(char **command, const char *library);
+
+/* Does the server load the application before it forks? */
+void gf_check_preloading(char **command, const struct gf_target *target);
+
+/* Settings, libunwind, other preloaded libraries, the kernel. */
+void gf_check_surroundings(void);
+
+/* A server that runs: what the library did in it and its workers. */
+void gf_check_process(pid_t pid);
+
+#endif

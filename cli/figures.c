@@ -1,0 +1,98 @@
+#include "figures.h"
+
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool memory(const struct gf_member *member, long kib, double *ret) {
+    *ret = (double)kib * 1024;
+    return member->readable;
+}
+
+static bool get_rss(const struct gf_member *member, double *ret) {
+    return memory(member, member->use.rss, ret);
+}
+
+static bool get_pss(const struct gf_member *member, double *ret) {
+    return memory(member, member->use.pss, ret);
+}
+
+static bool get_private(const struct gf_member *member, double *ret) {
+    return memory(member, member->use.own, ret);
+}
+
+static bool get_shared(const struct gf_member *member, double *ret) {
+    return memory(member, member->use.rss - member->use.own, ret);
+}
+
+static bool get_start(const struct gf_member *member, double *ret) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *ret = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - gf_process_age(&member->process);
+    *ret = floor(*ret + 0.5);
+    return true;
+}
+
+static bool get_frozen(const struct gf_member *member, double *ret) {
+    *ret = member->frozen == GF_FROZEN_YES;
+    return member->frozen != GF_FROZEN_UNKNOWN;
+}
+
+/* The page of a child that was forked past the library tells of its parent. */
+static bool told(const struct gf_member *member, double value, double *ret) {
+    *ret = value;
+    return member->answer == GF_PAGE_READ;
+}
+
+#define STATUS(name, expression)                                                                   \
+    static bool get_##name(const struct gf_member *member, double *ret) {                          \
+        const struct gcfreeze_status *status = &member->page.status;                               \
+        return told(member, (double)(expression), ret);                                            \
+    }
+STATUS(forks, status->forks_seen)
+STATUS(forks_frozen, status->forks_frozen)
+STATUS(spawns, status->spawns_seen)
+STATUS(copied, status->snapshot_bytes)
+STATUS(passes, status->passes)
+STATUS(given_back, status->pages_given_back *(uint64_t)sysconf(_SC_PAGESIZE))
+STATUS(kept, status->pages_kept *(uint64_t)sysconf(_SC_PAGESIZE))
+STATUS(pass_time, (double)status->pass_us / 1e6)
+#undef STATUS
+
+static bool get_fork_time(const struct gf_member *member, double *ret) {
+    return told(member, (double)member->page.status.last_fork_us / 1e6, ret) &&
+           member->page.status.last_child != 0;
+}
+
+const struct gf_figure gf_figures[] = {
+    {"resident_bytes", GF_GAUGE, "Memory that is mapped and present.", get_rss},
+    {"pss_bytes", GF_GAUGE, "The same; a page that n processes map counts as 1/n.", get_pss},
+    {"private_bytes", GF_GAUGE, "Memory that only this process has.", get_private},
+    {"shared_bytes", GF_GAUGE, "Resident memory that others have, too.", get_shared},
+    {"start_time_seconds", GF_GAUGE, "When it was forked, in seconds since 1970.", get_start},
+    {"frozen", GF_TRUTH, "1: it has a frozen heap, its own or inherited.", get_frozen},
+    {"forks", GF_COUNTER, "Forks of this process that the library saw.", get_forks},
+    {"forks_frozen", GF_COUNTER, "Forks that a freeze preceded.", get_forks_frozen},
+    {"spawns", GF_COUNTER, "Programs started with posix_spawn.", get_spawns},
+    {"last_fork_seconds", GF_GAUGE, "How long its last fork took.", get_fork_time},
+    {"arenas_copied_bytes", GF_COUNTER, "Arenas that it replaced by shared copies.", get_copied},
+    {"passes", GF_COUNTER, "Passes that looked for pages to give back.", get_passes},
+    {"given_back_bytes", GF_COUNTER, "Pages that were equal again and given back.", get_given_back},
+    {"kept_bytes", GF_COUNTER, "Pages that were looked at and differed.", get_kept},
+    {"pass_seconds", GF_COUNTER, "What passes took together.", get_pass_time},
+};
+const size_t gf_figure_count = sizeof gf_figures / sizeof *gf_figures;
+
+void gf_figure_print(FILE *stream, double value) {
+    if (value == floor(value) && fabs(value) < 1e15)
+        fprintf(stream, "%.0f", value);
+    else
+        fprintf(stream, "%.6f", value);
+}
+
+const char *gf_figure_reason(int reason) {
+    static char number[32];
+    const char *word = gcfreeze_reason_name(reason);
+    snprintf(number, sizeof number, "reason-%d", reason);
+    return word ? word : number;
+}

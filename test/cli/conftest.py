@@ -1,0 +1,50 @@
+"""The program `gcfreeze` as a person would use it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "integration"))
+
+PROGRAM = os.environ.get("GCFREEZE_TEST_CLI", str(ROOT / "build-debug" / "gcfreeze"))
+LIBRARY = os.environ.get("GCFREEZE_TEST_LIBRARY", str(ROOT / "build-debug" / "libgcfreeze.so"))
+
+
+def clean_environment(**more):
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("LD_PRELOAD", "NO_COLOR") and not name.startswith("GCFREEZE")
+    }
+    return {**kept, "LC_ALL": "C.UTF-8", **more}
+
+
+@pytest.fixture
+def gcfreeze():
+    """gcfreeze("knobs", "--json", GCFREEZE_MODE="immortal"): runs it to the end."""
+
+    def run(*arguments, before=(), cwd=None, **variables):
+        return subprocess.run(
+            [*before, PROGRAM, *map(str, arguments)],
+            env=clean_environment(**variables),
+            cwd=cwd,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=120,
+        )
+
+    return run
+
+
+def newest_python():
+    lines = subprocess.run(
+        [str(ROOT / "script" / "pythons")], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.splitlines()
+    pairs = [line.split(" ", 1) for line in lines]
+    return max(pairs, key=lambda pair: [int(part) for part in re.findall(r"\d+", pair[0])])[1]

@@ -1,0 +1,334 @@
+"""`gcfreeze doctor` finds planted faults, and praises what is well."""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+
+import pytest
+from conftest import LIBRARY, PROGRAM, clean_environment, newest_python
+
+GOOD, WARNINGS, FAILURE = 0, 1, 2
+
+
+def findings(outcome):
+    """{topic: (mark, finding)} of the last finding of each topic."""
+    return {f["topic"]: (f["mark"], f["finding"]) for f in json.loads(outcome.stdout)}
+
+
+def patched(source, path, *replacements):
+    data = open(source, "rb").read()
+    for old, new in replacements:
+        assert old in data
+        data = data.replace(old, new.ljust(len(old), b"\0"), 1)
+    path.write_bytes(data)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def server(tmp_path):
+    """server("gunicorn"): a script of that name, executed by the newest Python."""
+
+    def make(name, text="import sys\n"):
+        path = tmp_path / name
+        path.write_text("#!%s\n%s" % (newest_python(), text))
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+def test_a_server_that_preloads_is_well(gcfreeze, server):
+    outcome = gcfreeze("doctor", "--", server("gunicorn"), "--preload", "app:app")
+    lines = outcome.stdout.splitlines()
+    topics = [line.split()[1] for line in lines]
+    assert topics[:4] == ["library", "loads", "interpreter", "preloading"]
+    assert all(line.startswith("✓ ") for line in lines[:4])
+    assert "CPython 3." in lines[2]
+    assert "\033" not in outcome.stdout
+    # an ordinary user is told that other users' processes are closed
+    assert outcome.returncode == (GOOD if os.geteuid() == 0 else WARNINGS)
+
+
+@pytest.mark.parametrize(
+    "arguments, mark",
+    [
+        (["app:app"], "failure"),
+        (["--preload", "app:app"], "good"),
+        (["-c", "with.py", "app:app"], "good"),
+        (["-cwith.py", "app:app"], "good"),
+        (["-c", "file:with.py", "app:app"], "good"),
+        (["--config=without.py", "app:app"], "failure"),
+        (["--config", "with.py", "-c", "without.py", "app:app"], "failure"),
+    ],
+    ids=str,
+)
+def test_gunicorn_has_to_preload(gcfreeze, server, tmp_path, arguments, mark):
+    (tmp_path / "with.py").write_text("preload_app = True\n")
+    (tmp_path / "without.py").write_text("# preload_app = True\n")
+    outcome = gcfreeze("doctor", "--json", "--", server("gunicorn"), *arguments, cwd=tmp_path)
+    assert findings(outcome)["preloading"][0] == mark
+    assert (outcome.returncode == FAILURE) == (mark == "failure")
+
+
+def test_gunicorn_reads_its_arguments_from_a_variable_too(gcfreeze, server):
+    outcome = gcfreeze(
+        "doctor", "--json", "--", server("gunicorn"), "app:app", GUNICORN_CMD_ARGS="--preload -w 2"
+    )
+    assert findings(outcome)["preloading"][0] == "good"
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("uwsgi", ["--lazy-apps"]),
+        ("pyuwsgi", ["--lazy-apps"]),
+        ("celery", ["worker", "-P", "gevent"]),
+        ("celery", ["worker", "-Psolo"]),
+        ("celery", ["worker", "--pool=threads"]),
+        ("celery", ["worker", "--pool", "eventlet"]),
+        ("uvicorn", ["app:app"]),
+    ],
+    ids=str,
+)
+def test_servers_that_share_nothing_are_named(gcfreeze, server, name, arguments):
+    outcome = gcfreeze("doctor", "--json", "--", server(name), *arguments)
+    mark, text = findings(outcome)["preloading"]
+    assert mark == "failure" and name in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-A", "solo"], ["-A", "threads", "-P", "prefork"], ["--pool=prefork"]], ids=str
+)
+def test_celery_forks_unless_its_pool_does_not(gcfreeze, server, arguments):
+    outcome = gcfreeze("doctor", "--json", "--", server("celery"), *arguments, "worker")
+    assert findings(outcome)["preloading"][0] == "good"
+
+
+@pytest.mark.parametrize(
+    "line, mark",
+    [
+        ("lazy-apps = true", "failure"), (" lazy=1", "failure"), ("lazy-apps =", "failure"),
+        ("lazy-apps = False", "good"), ("; lazy-apps = true", "good"), ("lazy-appsx = 1", "good"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("arguments", [["--ini", "x.ini"], ["--ini=x.ini"], ["x.ini"]], ids=str)
+def test_uwsgi_reads_its_options_from_a_file_too(gcfreeze, server, tmp_path, arguments, line, mark):
+    (tmp_path / "x.ini").write_text("[uwsgi]\nmaster = true\n%s\n" % line)
+    outcome = gcfreeze("doctor", "--json", "--", server("uwsgi"), *arguments, cwd=tmp_path)
+    found = findings(outcome)["preloading"]
+    assert found[0] == mark and found[1].endswith("set in x.ini") == (mark == "failure")
+
+
+def test_the_spawn_start_method_shares_nothing(gcfreeze, tmp_path):
+    script = tmp_path / "work.py"
+    script.write_text("import multiprocessing\nmultiprocessing.set_start_method('spawn')\n")
+    outcome = gcfreeze("doctor", "--json", "--", newest_python(), script)
+    assert findings(outcome)["preloading"] == ("failure", "%s uses the start method spawn" % script)
+    assert outcome.returncode == FAILURE
+
+
+def test_a_library_of_another_machine(gcfreeze, tmp_path):
+    data = bytearray(open(LIBRARY, "rb").read())
+    name, number = ("AArch64", 183) if platform.machine() == "x86_64" else ("x86-64", 62)
+    data[18:20] = number.to_bytes(2, "little")  # e_machine
+    library = tmp_path / "libgcfreeze.so.0"
+    library.write_bytes(data)
+    outcome = gcfreeze("doctor", "--json", GCFREEZE_LIBRARY=str(library))
+    mark, text = findings(outcome)["library"]
+    assert mark == "failure" and name in text and outcome.returncode == FAILURE
+
+
+def test_no_library_at_all(gcfreeze):
+    outcome = gcfreeze("doctor", "--json", GCFREEZE_LIBRARY="/nowhere/libgcfreeze.so.0")
+    assert findings(outcome)["library"][0] == "failure" and outcome.returncode == FAILURE
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc on this machine")
+def test_a_static_program(gcfreeze, tmp_path):
+    source = tmp_path / "static.c"
+    source.write_text("int main(void) { return 0; }\n")
+    program = tmp_path / "static"
+    subprocess.run(["gcc", "-static", "-o", program, source], check=True)
+    mark, text = findings(gcfreeze("doctor", "--json", "--", program))["loads"]
+    assert mark == "failure" and "statically" in text
+
+
+def test_a_program_of_musl(gcfreeze, tmp_path):
+    loader = {"x86_64": b"/lib64/ld-linux-x86-64.so.2\0", "aarch64": b"/lib/ld-linux-aarch64.so.1\0"}
+    program = patched(
+        os.path.realpath("/bin/true"),
+        tmp_path / "musl",
+        (loader[platform.machine()], b"/lib/ld-musl-%s.so.1\0" % platform.machine().encode()),
+    )
+    mark, text = findings(gcfreeze("doctor", "--json", "--", program))["loads"]
+    assert mark == "failure" and "musl" in text
+
+
+def test_a_setuid_program(gcfreeze, tmp_path):
+    program = tmp_path / "setuid"
+    shutil.copy("/bin/true", program)
+    program.chmod(0o4755)
+    mark, text = findings(gcfreeze("doctor", "--json", "--", program))["loads"]
+    assert mark == "failure" and "setuid" in text
+
+
+def test_a_bad_setting(gcfreeze):
+    outcome = gcfreeze("doctor", GCFREEZE_MODE="imortal")
+    assert "✗ settings" in outcome.stdout and outcome.returncode == FAILURE
+    assert 'GCFREEZE_MODE="imortal" is not allowed; allowed: freeze, immortal' in outcome.stderr
+
+
+@pytest.mark.parametrize("setting", ["GCFREEZE_ONLY=gunicorn", "GCFREEZE_SKIP=python*", "GCFREEZE_WHEN=after:1"])
+def test_settings_for_the_server_say_nothing_against_its_interpreter(gcfreeze, server, setting):
+    outcome = gcfreeze(
+        "doctor", "--json", "--", server("gunicorn"), "--preload", "app:app",
+        **dict([setting.split("=")]),
+    )  # fmt: skip
+    assert findings(outcome)["interpreter"][0] == "good" and outcome.stderr == ""
+    if "after" not in setting:
+        mark, text = findings(outcome)["settings"]
+        assert mark == "good" and setting in text
+
+
+@pytest.mark.parametrize("setting", ["GCFREEZE=0", "GCFREEZE_WHEN=never"])
+def test_settings_that_switch_it_off(gcfreeze, setting):
+    outcome = gcfreeze("doctor", "--json", **dict([setting.split("=")]))
+    mark, text = findings(outcome)["settings"]
+    assert mark == "failure" and text.startswith(setting) and outcome.returncode == FAILURE
+
+
+def test_other_libraries_are_named_beside_a_command_too(gcfreeze, server):
+    arguments = ["doctor", "--json", "--", server("gunicorn"), "--preload", "app:app"]
+    found = findings(gcfreeze(*arguments, LD_PRELOAD="libm.so.6"))
+    assert found["interpreter"][0] == "good"
+    assert found["preloads"] == ("good", "LD_PRELOAD=libm.so.6 stays, behind this library")
+
+
+def test_modules_of_the_application_do_not_answer_for_pythons_own(gcfreeze, server, tmp_path):
+    (tmp_path / "ctypes.py").write_text("raise SystemExit('not this one')\n")
+    outcome = gcfreeze("doctor", "--json", "--", server("gunicorn"), "--preload", "app:app", cwd=tmp_path)
+    assert findings(outcome)["interpreter"][0] == "good"
+
+
+def test_a_command_that_is_not_there(gcfreeze):
+    outcome = gcfreeze("doctor", "--json", "--", "no-such-command")
+    assert findings(outcome)["command"][0] == "failure"
+
+
+SERVER = """
+import os, sys, time
+heap = [[i] for i in range(50000)]
+if os.fork() == 0:
+    import _decimal
+    print("ready", flush=True)
+    time.sleep(600)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def running():
+    """running(**knobs): the pid of a parent with one worker, under the library."""
+    processes = []
+
+    def start(preload=LIBRARY, **variables):
+        environment = clean_environment(LD_PRELOAD=preload, **variables)
+        process = subprocess.Popen(
+            [newest_python(), "-c", SERVER],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process.pid
+
+    yield start
+    for process in processes:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_server_that_runs(gcfreeze, running):
+    found = findings(gcfreeze("doctor", "--json", "--pid", running()))
+    assert found["attached"][0] == "good" and "CPython 3." in found["attached"][1]
+    assert found["frozen"] == ("good", "1 of 1 forks, the last first-worker-fork")
+    assert found["modules"] == ("warning", "every worker loaded after the fork: _decimal")
+    assert "MiB in 2 processes" in found["memory"][1]
+
+
+def test_copies_of_arenas_are_in_the_unit_of_stat(gcfreeze, running):
+    pid = running(GCFREEZE_RESHARE="on")
+    found = findings(gcfreeze("doctor", "--json", "--pid", pid))
+    (tree,) = json.loads(gcfreeze("stat", "--json", "--pid", pid).stdout)["trees"]
+    size = tree["processes"][0]["arenas_copied_bytes"] / 2**20
+    assert size >= 1
+    assert found["reshare"] == ("good", "%.1f MiB of arenas are shared copies" % size)
+
+
+def test_a_server_without_the_library(gcfreeze, running):
+    outcome = gcfreeze("doctor", "--json", "--pid", running(preload=""))
+    assert findings(outcome)["loaded"][0] == "failure" and outcome.returncode == FAILURE
+
+
+def test_a_server_that_was_left_alone(gcfreeze, running):
+    found = findings(gcfreeze("doctor", "--json", "--pid", running(GCFREEZE="0")))
+    assert found["attached"][0] == "failure"
+
+
+def test_a_process_that_is_gone(gcfreeze):
+    outcome = gcfreeze("doctor", "--json", "--pid", 4194303)
+    assert findings(outcome)["process"] == ("failure", "4194303: there is no such process")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_server_of_another_user_is_closed(running, tmp_path):
+    pid = running()
+    copy = tmp_path / "gcfreeze"
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    shutil.copy(PROGRAM, copy)
+    shutil.copy(LIBRARY, tmp_path / "libgcfreeze.so.0")
+    outcome = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(copy)]
+        + ["doctor", "--json", "--pid", str(pid)],
+        env=clean_environment(),
+        cwd="/",
+        text=True,
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
+    found = findings(outcome)
+    assert found["status"][0] == "warning"
+    assert found["memory"] == ("warning", "/proc/PID/smaps_rollup of 2 of 2 processes is closed")
+
+
+@pytest.mark.parametrize("value", ["x", "0", "-1", "1.5", ""])
+def test_a_bad_pid_is_refused(gcfreeze, value):
+    outcome = gcfreeze("doctor", "--pid=" + value)
+    assert outcome.returncode == 125
+    assert "--pid=%s is not allowed" % value in outcome.stderr
+
+
+def test_ascii_where_the_locale_has_no_more(gcfreeze):
+    assert gcfreeze("doctor", LC_ALL="C").stdout.startswith("+ library")
+
+
+def test_colours_on_request(gcfreeze):
+    assert "\033[32m" in gcfreeze("doctor", "--color=always").stdout
+    assert "\033" not in gcfreeze("doctor").stdout
+
+
+def test_names_do_not_reach_the_terminal_as_commands(gcfreeze, tmp_path):
+    script = tmp_path / "a\033[31m.py"
+    script.write_text('import multiprocessing\nmultiprocessing.set_start_method("spawn")\n')
+    outcome = gcfreeze("doctor", "--", newest_python(), script)
+    assert "a?[31m.py uses the start method spawn" in outcome.stdout
+    assert "\033" not in outcome.stdout
