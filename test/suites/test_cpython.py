@@ -1,0 +1,32 @@
+"""Some of CPython's own modules, in seconds and in every mode; script/suites runs all of them."""
+
+import cpython
+import modes
+import pytest
+import report
+import runs
+
+PYTHONS = cpython.with_tests()
+MODULES = """
+    test_epoll test_gc test_openpty test_popen test_posix test_select test_threading_local
+""".split()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_becomes_of_each_test_is_the_same_in_every_mode(module, tmp_path):
+    if not PYTHONS:
+        pytest.skip("no interpreter here comes with CPython's test package")
+    suites = cpython.suites_of(PYTHONS[-1], [module], modes.read_knobs(), seed=module)
+    runs.run_suites(suites, tmp_path, 1, go_on=False)
+    results = runs.read_results(tmp_path)
+    (cell,) = results.values()
+    assert len(cell[runs.WITHOUT][0]["outcomes"]) > 1
+    assert [found for found in report.differences(results) if found[-1] is None] == []
+    assert cell["with"]["reshare"]["acted"]["freeze"] > 0
+
+
+def test_a_choice_depends_on_the_seed_alone():
+    pythons = list(range(20))
+    assert cpython.quick(pythons, "a") == cpython.quick(pythons, "a") != cpython.quick(pythons, "b")
+    (_,), chosen = cpython.quick(pythons, "a")
+    assert set(cpython.CORE_MODULES) < set(chosen) <= set(cpython.MODULES)

@@ -1,0 +1,93 @@
+"""A suite is run in each mode, and whatever differs is told."""
+
+import json
+import sys
+from pathlib import Path
+
+import outcomes
+import report
+import runs
+
+# Writes the results of two tests; what becomes of the second one is for the program to say.
+PROGRAM = """
+import os, sys
+folder, second = sys.argv[1], {second}
+with open(folder + "/results.xml", "w") as file:
+    file.write("<testsuite><testcase name='one'/><testcase name='two'>%s</testcase></testsuite>" % second)
+"""
+STABLE = "''"
+WITH_A_MODE = "'<failure/>' * (os.environ.get('GCFREEZE_MODE') == 'immortal')"
+NOT_TWICE_THE_SAME = "'<failure/>' * (os.path.exists({counter!r}) or bool(open({counter!r}, 'w')) and False)"
+
+MODES = {"freeze": {"MODE": "freeze"}, "immortal": {"MODE": "immortal"}}
+
+
+def run(tmp_path, second, modes=MODES, deadline=60):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(second=second))
+    suite = runs.Suite("host/suite", [sys.executable, str(program), runs.FOLDER], modes, deadline)
+    runs.run_suites([suite], tmp_path / "results", 1, go_on=False)
+    return runs.read_results(tmp_path / "results")
+
+
+def kept(tmp_path):
+    return sorted(path.name for path in Path(tmp_path / "results" / "host").iterdir())
+
+
+def test_what_is_the_same_in_every_mode_leaves_its_results_alone(tmp_path):
+    results = run(tmp_path, STABLE)
+    assert report.differences(results) == [] and report.unstable(results) == {}
+    assert kept(tmp_path) == ["suite.json"]
+
+
+def test_a_test_that_fails_in_one_mode_is_told_with_the_output_of_its_runs(tmp_path):
+    results = run(tmp_path, WITH_A_MODE)
+    assert report.differences(results) == [("host/suite", "immortal", "two", "passed", "failure", None)]
+    assert "suite.immortal.output" in kept(tmp_path)
+    assert len(results["host/suite"][runs.WITHOUT]) == 1 + runs.MORE_RUNS_WITHOUT
+
+
+def test_a_test_that_changes_without_the_library_is_unstable(tmp_path):
+    results = run(tmp_path, NOT_TWICE_THE_SAME.format(counter=str(tmp_path / "counter")))
+    assert report.differences(results) == []
+    assert report.unstable(results) == {("host/suite", "two"): ["failure", "passed"]}
+
+
+def test_a_run_that_does_not_end_is_ended_and_told(tmp_path):
+    endless = "os.environ.get('GCFREEZE_MODE') and __import__('signal').pause()"
+    results = run(tmp_path, endless, {"freeze": {"MODE": "freeze"}}, deadline=1)
+    found = {test: after for _, _, test, _, after, _ in report.differences(results)}
+    assert found == {outcomes.AS_A_WHOLE: "not over after 1 s", "one": "absent", "two": "absent"}
+
+
+def test_what_has_results_is_left_out_when_a_run_goes_on(tmp_path):
+    run(tmp_path, STABLE)
+    suite = runs.Suite("host/suite", ["/bin/false"], {}, 60)
+    runs.run_suites([suite], tmp_path / "results", 1, go_on=True)
+    assert report.differences(runs.read_results(tmp_path / "results")) == []
+
+
+def test_what_the_library_did_is_counted(tmp_path):
+    log = tmp_path / "log"
+    log.write_text(
+        "gcfreeze[1]: freeze first-worker-fork child=2 mode=immortal tracked=10 immortal=7\n"
+        "gcfreeze[2]: reshare none pages_given_back=5 pages_kept=1 pass_us=9\n"
+        '{"v":1,"event":"reshare","reason":"none","pages_given_back":4,"pages_kept":0}\n'
+    )
+    assert runs.acted(log) == {"freeze": 1, "immortal": 7, "reshare": 2, "pages_given_back": 9}
+
+
+def test_results_of_several_folders_are_put_together(tmp_path):
+    for folder, mode in (("a", "freeze"), ("b", "reshare")):
+        (tmp_path / folder).mkdir()
+        cell = {runs.WITHOUT: [{"outcomes": {"one": "passed"}}], "with": {mode: {"outcomes": {"one": folder}}}}
+        (tmp_path / folder / "suite.json").write_text(json.dumps(cell))
+    results = runs.read_results(tmp_path / "a", tmp_path / "b")
+    found = [(mode, after) for _, mode, _, _, after, _ in report.differences(results)]
+    assert found == [("freeze", "a"), ("reshare", "b")]
+    assert len(results["suite"][runs.WITHOUT]) == 2
+
+
+def test_a_section_of_the_page_is_replaced_and_others_stay():
+    page = "a\n<!-- x -->\nold\n<!-- /x -->\n<!-- y -->\nkept\n<!-- /y -->\n"
+    assert report.put(page, "x", "new") == page.replace("old", "new")
