@@ -20,7 +20,7 @@ def run(python, script, env):
 def measure_one(setup, python, script):
     sides = [environment(), environment(setup.library)]
     rows = pairs.in_turn(
-        setup.count(40, 12), *(lambda env=env: run(python, script, env) for env in sides)
+        setup.count(12, 5), *(lambda env=env: run(python, script, env) for env in sides)
     )
     added = [100 * (row[1] / row[0] - 1) for row in rows]
     return Figure(
@@ -36,4 +36,4 @@ def measure_one(setup, python, script):
 
 def measure(setup):
     with one_cpu():
-        return [measure_one(setup, python, name) for name in SCRIPTS for python in setup.pythons]
+        return [measure_one(setup, python, name) for name in SCRIPTS for python in setup.ends]

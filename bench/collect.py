@@ -5,7 +5,7 @@ from statistics import median
 
 from bench.support import memory, pairs
 from bench.support.figure import Figure
-from bench.support.setup import PROGRAMS, environment
+from bench.support.setup import ROOT, environment
 
 GROWTH_BOUND = 2  # MB
 HAND_BOUND = 5  # per cent
@@ -27,8 +27,9 @@ def one_child(setup, python, how, startup):
     if startup:
         env["GCFREEZE_STARTUP"] = startup
     process = subprocess.Popen(
-        [python.path, str(PROGRAMS / "heap.py"), how],
+        [python.path, "-m", "bench.programs.heap", how],
         env=env,
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -48,7 +49,7 @@ def one_child(setup, python, how, startup):
 
 def measure_one(setup, python):
     rows = pairs.in_turn(
-        setup.count(5, 3),
+        setup.count(2, 1),
         *(lambda side=side: one_child(setup, python, *side) for side in SIDES.values()),
     )
     growth, total = {}, {}

@@ -13,10 +13,10 @@ WARM_UP = 5  # forks: the first one freezes, the next ones find its pages shared
 
 
 class Forker:
-    def __init__(self, python, library, objects):
+    def __init__(self, python, library, objects, **knobs):
         self.process = subprocess.Popen(
             [python.path, str(PROGRAMS / "forker.py"), str(objects)],
-            env=environment(library),
+            env={**environment(library), **knobs},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,7 +67,7 @@ def measure_one(setup, python, objects, couples):
 
 def measure(setup):
     """With few objects the copying of page tables does not drown what the library itself adds."""
-    couples = setup.count(8, 4)
+    couples = setup.count(5, 3)
     with one_cpu():
         return [
             measure_one(setup, python, objects, couples)

@@ -4,14 +4,13 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
 from bench.demo import client, server
 from bench.support import memory, pairs
 from bench.support.figure import Figure
-from bench.support.setup import PROGRAMS, environment
+from bench.support.setup import ROOT, environment
 
 OLDEST = (3, 12)
 MODES = {
@@ -20,14 +19,18 @@ MODES = {
     "immortal": {"GCFREEZE_MODE": "immortal"},
 }
 ROUNDS = 500  # requests to each gunicorn worker
-BATCH = 50  # requests to each worker that are timed together
 
 
 def run(setup, python, program, log, **knobs):
     env = {**environment(setup.library), "GCFREEZE_LOG": "info", "GCFREEZE_LOG_FORMAT": "json"}
     env.update(knobs, GCFREEZE_LOG_FILE=str(log))
     done = subprocess.run(
-        [python.path, str(PROGRAMS / program)], env=env, check=True, stdout=subprocess.PIPE, text=True
+        [python.path, "-m", "bench.programs." + program],
+        env=env,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     log.unlink(missing_ok=True)
@@ -36,14 +39,15 @@ def run(setup, python, program, log, **knobs):
 
 def one_worker(setup, python, log, mode):
     """(private MB, page faults on exit, events)"""
-    lines, events = run(setup, python, "worker.py", log, GCFREEZE_WHEN="every", **MODES[mode])
+    lines, events = run(setup, python, "worker", log, GCFREEZE_WHEN="every", **MODES[mode])
     private, before, after = map(json.loads, lines)
     return private["private"] / memory.MB, after["faults"] - before["faults"], events
 
 
 def measure_worker(setup, python, log):
     rows = pairs.in_turn(
-        setup.count(5, 1), *(lambda mode=mode: one_worker(setup, python, log, mode) for mode in MODES)
+        setup.count(5, 1),
+        *(lambda mode=mode: one_worker(setup, python, log, mode) for mode in MODES),
     )
     columns = dict(zip(MODES, zip(*rows)))
     private = {mode: median(row[0] for row in column) for mode, column in columns.items()}
@@ -69,7 +73,14 @@ def measure_worker(setup, python, log):
             value=100 * faults["immortal"] / faults["without"],
             bound=10,
         ),
-        Figure(what="time of the walk, an object", subject=subject, unit="ns", sides={}, value=first, bound=40),
+        Figure(
+            what="time of the walk, an object",
+            subject=subject,
+            unit="ns",
+            sides={},
+            value=first,
+            bound=40,
+        ),
         Figure(
             what="time of another walk, with nothing new",
             subject=subject,
@@ -83,7 +94,7 @@ def measure_worker(setup, python, log):
 
 
 def measure_memory(setup, python, log):
-    (line,), _ = run(setup, python, "millions.py", log, **MODES["immortal"])
+    (line,), _ = run(setup, python, "millions", log, **MODES["immortal"])
     peak, kept = (int(number) / memory.MB for number in line.split())
     return [
         Figure(
@@ -116,26 +127,6 @@ def gunicorn_memory(setup, log, mode):
         return sum(memory.private(pid) for pid in workers) / memory.MB
 
 
-def batch(running):
-    """Milliseconds."""
-    start = time.perf_counter()
-    for number in range(BATCH):
-        client.round_of(running.port, "/item/%d" % number)
-    return 1000 * (time.perf_counter() - start)
-
-
-def gunicorn_speed(setup, log):
-    """Pairs of batches, of two servers that are there at the same time."""
-    with (
-        server.running(None, log) as without,
-        server.running(setup.library, log, **MODES["immortal"]) as with_library,
-    ):
-        for running in (without, with_library):
-            running.wait_for_workers()
-            batch(running)
-        return pairs.in_turn(setup.count(600, 100), lambda: batch(without), lambda: batch(with_library))
-
-
 def replace_workers(running, count):
     """Each worker ends after one request. Returns the arbiter's own memory, sampled."""
     sizes, seen = [], set()
@@ -160,30 +151,17 @@ def gunicorn_growth(setup, log, count):
 
 def measure_gunicorn(setup, log):
     subject = "gunicorn, Python %s" % sys.version.split()[0]
-    rows = pairs.in_turn(
-        setup.count(3, 1), *(lambda mode=mode: gunicorn_memory(setup, log, mode) for mode in MODES)
-    )
-    together = {mode: median(column) for mode, column in zip(MODES, zip(*rows))}
-    times = gunicorn_speed(setup, log)
-    slower = [100 * (after / before - 1) for before, after in times]
-    replaced = setup.count(2000, 200)
+    together = {mode: gunicorn_memory(setup, log, mode) for mode in MODES}
+    replaced = setup.count(1000, 200)
     return [
         Figure(
-            what="private memory of four workers together, after %d requests to each" % (2 * ROUNDS),
+            what="private memory of four workers together, after %d requests to each"
+            % (2 * ROUNDS),
             subject=subject,
             unit="MB",
             sides=together,
             value=together["immortal"],
             bound=16,
-        ),
-        Figure(
-            what="time added to requests, against no library",
-            subject=subject,
-            unit="%",
-            sides={"without, ms": median(t[0] for t in times), "with": median(t[1] for t in times)},
-            value=median(slower),
-            interval=pairs.interval([slower]),
-            bound=2,
         ),
         Figure(
             what="growth of the arbiter over %d replaced workers" % replaced,
@@ -197,7 +175,7 @@ def measure_gunicorn(setup, log):
 
 
 def measure(setup):
-    pythons = [p for p in setup.pythons if tuple(map(int, p.version.split(".")[:2])) >= OLDEST]
+    pythons = [python for python in setup.pythons if python.minor >= OLDEST]
     figures = []
     with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
         log = Path(directory, "log")

@@ -26,7 +26,7 @@ class Moment:
     """Bytes, at one moment."""
 
     workers: list  # private memory
-    tree: int  # PSS of the parent and its workers
+    tree: int  # the whole server: the parent and its workers
 
     @property
     def mean(self):
@@ -44,10 +44,38 @@ def requests():
 def look(running, workers):
     if running.workers() != workers:
         raise server.Failed("a worker was replaced meanwhile:\n%s" % running.log.read_text())
-    return Moment([memory.private(pid) for pid in workers], memory.pss([running.master, *workers]))
+    return Moment([memory.private(pid) for pid in workers], running.memory())
 
 
-def exercise(running, say):
+@dataclass(frozen=True)
+class Variant:
+    """One way to run the server."""
+
+    title: str
+    knobs: dict  # the library's, by name without GCFREEZE_; empty: without the library
+
+    @property
+    def how(self):
+        if not self.knobs:
+            return "without the library"
+        knobs = ("GCFREEZE_%s=%s" % knob for knob in self.knobs.items())
+        return "with LD_PRELOAD=libgcfreeze.so " + " ".join(knobs)
+
+    def settle(self):
+        """Gives workers the time to give pages back: they do so when they wait."""
+        if "RESHARE" in self.knobs:
+            time.sleep(2 * self.knobs["RESHARE"] + 1)
+
+
+def variants():
+    yield Variant("without", {})
+    yield Variant("with libgcfreeze", {"MODE": "freeze"})
+    if sys.version_info >= (3, 12):
+        yield Variant("with libgcfreeze, immortal", {"MODE": "immortal"})
+    yield Variant("with libgcfreeze, reshare", {"MODE": "freeze", "RESHARE": 1})
+
+
+def exercise(running, variant, say):
     """The three moments of one server."""
     start = time.monotonic()
     workers = running.wait_for_workers()
@@ -57,47 +85,29 @@ def exercise(running, say):
     moments = [look(running, workers)]
     for path in requests():
         client.round_of(running.port, path)
+    variant.settle()
     moments.append(look(running, workers))
     say("running a garbage collection in each worker")
     client.round_of(running.port, "/collect")
+    variant.settle()
     moments.append(look(running, workers))
     return moments
 
 
-@dataclass
-class Variant:
-    """One way to run the server."""
-
-    title: str
-    mode: str  # GCFREEZE_MODE; empty: without the library
-
-    @property
-    def how(self):
-        if not self.mode:
-            return "without the library"
-        return "with LD_PRELOAD=libgcfreeze.so GCFREEZE_MODE=%s" % self.mode
-
-
-def variants():
-    yield Variant("without", "")
-    yield Variant("with libgcfreeze", "freeze")
-    if sys.version_info >= (3, 12):
-        yield Variant("with libgcfreeze, immortal", "immortal")
-
-
 def measure(variant, library, directory, say):
     """(the three moments, the lines of the library's log)"""
-    log = Path(directory, variant.mode + ".log")
-    lines = Path(directory, variant.mode + ".lines")
-    extra = {}
-    if variant.mode:
-        extra = {"MODE": variant.mode, "LOG": "info", "LOG_FILE": str(lines)}
-    knobs = {"GCFREEZE_" + name: value for name, value in extra.items()}
-    with server.running(library if variant.mode else None, log, **knobs) as running:
-        moments = exercise(running, say)
-    text = lines.read_text() if variant.mode else ""
-    if variant.mode and " mode=%s " % variant.mode not in text:
-        raise server.Failed("nothing was frozen with mode %s:\n%s" % (variant.mode, text))
+    log, lines = Path(directory, "log"), Path(directory, "lines")
+    knobs = {"GCFREEZE_" + name: str(value) for name, value in variant.knobs.items()}
+    if not knobs:
+        with server.running(None, log) as running:
+            return exercise(running, variant, say), []
+    knobs.update(GCFREEZE_LOG="info", GCFREEZE_LOG_FILE=str(lines))
+    lines.unlink(missing_ok=True)
+    with server.running(library, log, **knobs) as running:
+        moments = exercise(running, variant, say)
+    text = lines.read_text()
+    if " mode=%s " % variant.knobs["MODE"] not in text:
+        raise server.Failed("nothing was frozen with mode %s:\n%s" % (variant.knobs["MODE"], text))
     return moments, text.splitlines()
 
 
@@ -123,24 +133,24 @@ def table(results):
                 "  worker %d, private" % (number + 1),
                 *(megabytes(moment.workers[number]) for moment in moments),
             )
-        last = not variant.mode
-        result.add_row("  whole tree, PSS", *(megabytes(m.tree) for m in moments), end_section=last)
-        if variant.mode:
+        last = not variant.knobs
+        result.add_row("  whole server", *(megabytes(m.tree) for m in moments), end_section=last)
+        if variant.knobs:
             pairs = list(zip(without, moments))
             workers = (saving(a.mean, b.mean) for a, b in pairs)
             trees = (saving(a.tree, b.tree) for a, b in pairs)
             result.add_row("  saved per worker", *workers, style="green")
-            result.add_row("  saved in the tree", *trees, style="green", end_section=True)
+            result.add_row("  saved in the server", *trees, style="green", end_section=True)
     return result
 
 
 NOTES = """\
-private: pages that only this worker has (Private_Clean + Private_Dirty). PSS: a page that n \
-processes map counts as 1/n in each; the sum over the parent and its workers is what the server \
-really takes.
+private: pages that only this worker has; not those of the sealed copies that reshare makes. The whole server: the \
+parent and its workers; a page that n of them map counts as 1/n in each (PSS).
 The requests went to each worker. The collection was asked for; a worker runs its own in time.
 The limit of freezing: reference counts still copy the pages that requests touch. That is the \
-second column, and what GCFREEZE_MODE=immortal (CPython 3.12 and later) is for.
+second column, and what GCFREEZE_MODE=immortal (CPython 3.12 and later) is for. On every CPython, \
+GCFREEZE_RESHARE gives such pages back later: here, one second later instead of ten.
 """
 
 BY_HAND = """\

@@ -15,6 +15,7 @@ import os
 import random
 
 from bench.demo.stock import ITEMS, WORDS
+from bench.workloads import documents
 
 DOCUMENTS = 30_000
 
@@ -30,19 +31,7 @@ def make_catalogue():
     """Documents as they come from a service: text that is parsed."""
     chance = random.Random(1)
     for number in range(DOCUMENTS):
-        text = json.dumps(
-            {
-                "id": number,
-                "title": "%s no. %d" % (chance.choice(WORDS), number),
-                "words": chance.sample(WORDS, 3),
-                "size": {"width": number % 90, "height": number % 70, "depth": number % 50},
-                "offers": [
-                    {"seller": "seller %d" % chance.randrange(500), "price": price}
-                    for price in chance.sample(range(10_000), 4)
-                ],
-            }
-        )
-        yield json.loads(text)
+        yield json.loads(documents.text(number, chance, WORDS))
 
 
 def make_index(catalogue):

@@ -7,10 +7,11 @@ for: once all have been answered, every worker holds exactly one.
 
 import contextlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 from bench.demo.server import WORKERS, Failed
 
-SECONDS = 30
+SECONDS = 120  # eight workers that load an application at once take a while
 
 
 def ask(port, path):
@@ -34,10 +35,10 @@ def answer(stream):
     return int(status[1]), headers
 
 
-def round_of(port, path):
+def round_of(port, path, count=WORKERS):
     """One request for each worker; their pids."""
     with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(ask(port, path)) for _ in range(WORKERS)]
+        connections = [stack.enter_context(ask(port, path)) for _ in range(count)]
         streams = [stack.enter_context(connection.makefile("rb")) for connection in connections]
         for stream in streams:
             if answer(stream)[0] != 100:
@@ -51,6 +52,24 @@ def round_of(port, path):
                 raise Failed("%s was answered with status %d" % (path, status))
             stream.read(int(headers["content-length"]))
             pids.add(int(headers["x-worker"]))
-    if len(pids) != WORKERS:
-        raise Failed("%d requests reached only the workers %s" % (WORKERS, sorted(pids)))
+    if len(pids) != count:
+        raise Failed("%d requests reached only the workers %s" % (count, sorted(pids)))
     return pids
+
+
+def get(port, path):
+    """One request, for whichever worker takes it; its pid."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        connection.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
+        with connection.makefile("rb") as stream:
+            status, headers = answer(stream)
+            stream.read()
+    if status != 200:
+        raise Failed("%s was answered with status %d" % (path, status))
+    return int(headers["x-worker"])
+
+
+def load(port, paths, at_once):
+    with ThreadPoolExecutor(at_once) as threads:
+        for _ in threads.map(lambda path: get(port, path), paths):
+            pass

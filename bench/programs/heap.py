@@ -1,13 +1,12 @@
 """A heap of about 150 MB, a forked child, and a full collection in the child on command.
 
-usage: heap.py plain | hand
+usage: python -m bench.programs.heap plain | hand
 
 `hand` does what the documentation of gc.freeze() recommends. Out comes the child's pid, then a line
 when it has started and a line when it has collected; it goes on with each line that comes in.
 """
 
 import gc
-import json
 import os
 import sys
 
@@ -15,10 +14,9 @@ by_hand = sys.argv[1] == "hand"
 if by_hand:
     gc.disable()
 
-from goods import DOCUMENT, Item  # after the switch: it counts as loading
+from bench.workloads import catalogue, documents  # after the switch: it counts as loading
 
-items = [Item(number) for number in range(200000)]
-documents = [json.loads(DOCUMENT) for _ in range(30000)]
+heap = catalogue.build(80), documents.build(70)
 
 if by_hand:
     gc.freeze()

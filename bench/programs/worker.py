@@ -1,39 +1,28 @@
 """A heap of about 160 MB, a forked worker that works with it and looks at all of it, and one that ends.
 
-Before the fork: 200,000 instances in a dict, 50,000 parsed JSON documents, 20 packages of the standard
-library. One worker collects, serves 2,000 requests that touch the heap, and reads every object; another one
-does nothing and exits as programs do.
+Before the fork: a catalogue, parsed JSON documents, 20 packages of the standard library. One worker
+collects, serves 2,000 requests that touch the heap, and reads every object; another one does nothing and
+exits as programs do.
 Out come lines of JSON: the private dirty memory of the first one (bytes), the page faults of the second one
 before and after its exit.
 
-usage: worker.py
+usage: python -m bench.programs.worker
 """
 
 import csv, ctypes, datetime, decimal, email.message, gc, html.parser, http.client, json
 import logging.config, multiprocessing, os, pickle, random, resource, sqlite3, ssl
 import statistics, sys, unittest, urllib.request, xml.dom.minidom, zipfile
 
-from goods import DOCUMENT, Item
+from bench.workloads import catalogue, documents
+from bench.workloads.reading import look
 
-items = {number: Item(number) for number in range(200000)}
-documents = [json.loads(DOCUMENT) for _ in range(50000)]
+items = catalogue.build(80)
+papers = documents.build(80)
 
 
 def serve(number):
     item = items[number]
-    return json.dumps([item.price, item.stock, documents[number % len(documents)]])
-
-
-def read(thing):
-    if isinstance(thing, dict):
-        for key, value in thing.items():
-            read(key)
-            read(value)
-    elif isinstance(thing, list):
-        for part in thing:
-            read(part)
-    elif isinstance(thing, Item):
-        read([thing.number, thing.price, thing.stock])
+    return json.dumps([item.prices, item.tags, papers[number % len(papers)]])
 
 
 def private_dirty():
@@ -50,8 +39,7 @@ def work():
     gc.collect()
     for _ in range(2000):
         serve(chance.randrange(len(items)))
-    read(items)
-    read(documents)
+    look([items, papers])
     tell(private=private_dirty())
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "bench" / "programs"
@@ -15,6 +16,11 @@ class Python:
     version: str
     path: str
 
+    @property
+    def minor(self):
+        """(3, 8)"""
+        return tuple(map(int, self.version.split(".")[:2]))
+
     def __str__(self):
         return self.version + (" (distribution)" if self.path.startswith("/usr/bin/") else "")
 
@@ -24,6 +30,17 @@ class Setup:
     library: str
     quick: bool
     pythons: list
+    merging: bool = False  # the kernel's samepage merging may be switched on
+    say: Callable = lambda text: None  # what is being measured just now
+
+    @property
+    def newest(self):
+        return self.pythons[-1]
+
+    @property
+    def ends(self):
+        """The oldest and the newest: for what hardly depends on the version."""
+        return [self.pythons[0], self.newest] if len(self.pythons) > 1 else self.pythons
 
     def count(self, full, quick):
         return quick if self.quick else full
@@ -34,6 +51,7 @@ def find_pythons(quick):
         [str(ROOT / "script" / "pythons")], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.splitlines()
     found = [Python(*line.split(" ", 1)) for line in lines]
+    found = [python for python in found if not python.version.endswith("t")]  # free-threaded
     return [found[0], found[-1]] if quick and len(found) > 2 else found
 
 

@@ -1,0 +1,59 @@
+"""Who is compared: one row each, in the order of the tables."""
+
+from dataclasses import dataclass
+
+from bench.support.setup import PROGRAMS
+
+PRELOAD = ("--preload",)
+THREADS = ("--worker-class", "gthread", "--threads", "4")
+BY_HAND = ("--config", str(PROGRAMS / "by_hand.py"))
+MERGING = ("--config", str(PROGRAMS / "merging.py"))
+
+EVERY = (3, 8)
+IMMORTAL = (3, 12)  # the oldest CPython that has immortal objects
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to run gunicorn. `knobs` are the library's; without any it is not there."""
+
+    name: str
+    options: tuple = PRELOAD
+    knobs: tuple = ()
+    oldest: tuple = EVERY
+    merges: bool = False  # by the kernel's samepage merging
+
+    @property
+    def reshares(self):
+        return "GCFREEZE_RESHARE" in dict(self.knobs)
+
+    @property
+    def copies(self):
+        """Counts are written, so that there is something to give back."""
+        return dict(self.knobs).get(MODE) != "immortal"
+
+    def with_threads(self):
+        beside = (("GCFREEZE_RESHARE_THREADS", "on"),) if self.reshares else ()
+        return Contender(self.name, self.options + THREADS, self.knobs + beside, self.oldest)
+
+
+MODE = "GCFREEZE_MODE"
+RESHARE = ("GCFREEZE_RESHARE", "on")
+BOTH = "immortal + reshare"
+
+ROWS = [
+    Contender("no --preload", options=()),
+    Contender("nothing"),
+    Contender("by hand", PRELOAD + BY_HAND),
+    Contender("samepage merging", PRELOAD + MERGING, merges=True),
+    Contender("freeze", knobs=((MODE, "freeze"),)),
+    Contender("reshare", knobs=((MODE, "freeze"), RESHARE)),
+    Contender("immortal", knobs=((MODE, "immortal"),), oldest=IMMORTAL),
+    Contender(BOTH, knobs=((MODE, "immortal"), RESHARE), oldest=IMMORTAL),
+]
+CONTENDERS = {row.name: row for row in ROWS}
+NOTHING, HAND = CONTENDERS["nothing"], CONTENDERS["by hand"]
+
+
+def available(python, names=tuple(CONTENDERS)):
+    return [CONTENDERS[name] for name in names if python.minor >= CONTENDERS[name].oldest]

@@ -1,0 +1,149 @@
+"""What the library must reach: each figure next to its bound, found in the results of a run."""
+
+import operator
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from bench.contenders import BOTH
+
+HEAD = "gunicorn, 8 workers, 150 MB catalogue, read everything"
+IMMORTAL = (3, 12)
+MODES = ("freeze", "reshare", "immortal", BOTH)
+HOLDS = {"≤": operator.le, "≥": operator.ge}
+
+
+@dataclass
+class Row:
+    key: str  # reasons are written down by it
+    what: str
+    subject: str
+    relation: str
+    bound: float
+    value: float
+    low: float
+    high: float
+    unit: str = ""
+
+    @property
+    def within(self):
+        return HOLDS[self.relation](self.value, self.bound)
+
+    @property
+    def units(self):
+        return [self.unit] if self.unit else []
+
+    @property
+    def limit(self):
+        return " ".join([self.relation, "%g" % self.bound, *self.units])
+
+    @property
+    def found(self):
+        return " ".join(["%.3g" % self.value, *self.units, "[%.3g, %.3g]" % (self.low, self.high)])
+
+
+def row(key, what, subject, relation, bound, ratio, unit=""):
+    values = ratio["median"], ratio["low"], ratio["high"]
+    return Row(key, what, subject, relation, bound, *values, unit)
+
+
+def minor(tree):
+    return tuple(map(int, tree["python"].split()[0].split(".")[:2]))
+
+
+def catalogues(data, contender):
+    """[(the tree, the contender's part of it)]"""
+    for tree in data["trees"]:
+        if tree["workload"] == "catalogue" and contender in tree["contenders"]:
+            yield tree, tree["contenders"][contender]
+
+
+def of_memory(data):
+    """(key, text, contender, ratio, moment, bound, whether the version counts)"""
+    immortal = "3.12 and later, "
+    wanted = [
+        (
+            "limit-immortal",
+            immortal + "immortal: tree memory ÷ limit",
+            "immortal",
+            "to_limit",
+            "everything",
+            1.3,
+        ),
+        (
+            "limit-both",
+            immortal + "with reshare: tree memory ÷ limit",
+            BOTH,
+            "to_limit",
+            "later",
+            1.2,
+        ),
+        (
+            "hand-immortal",
+            immortal + "immortal: tree memory ÷ by hand",
+            "immortal",
+            "to_hand",
+            "everything",
+            0.27,
+        ),
+        ("hand-freeze", "freeze: tree memory ÷ by hand", "freeze", "to_hand", "everything", 1.02),
+    ]
+    for key, what, contender, ratio, moment, bound in wanted:
+        for tree, part in catalogues(data, contender):
+            yield row(key, what, "CPython " + tree["python"], "≤", bound, part[ratio][moment])
+    what = "3.8 to 3.11, reshare: tree memory ÷ limit, 10 s later"
+    for tree, part in catalogues(data, "reshare"):
+        if minor(tree) < IMMORTAL:
+            ratio = part["to_limit"]["later"]
+            yield row("limit-reshare", what, "CPython " + tree["python"], "≤", 1.5, ratio)
+
+
+def of_speed(data):
+    bounds = [
+        ("requests/s", "throughput ÷ nothing", "≥", 0.98),
+        ("p99, ms", "p99 ÷ nothing", "≤", 1.05),
+    ]
+    for measure, what, relation, bound in bounds:
+        for speed in data["speeds"]:
+            if speed["contender"] in MODES:
+                ratio = speed["measures"][measure]["ratio"]
+                key = "throughput" if relation == "≥" else "p99"
+                yield row(key, what, speed["contender"], relation, bound, ratio)
+
+
+def of_exits(data):
+    for tree, part in catalogues(data, "immortal"):
+        ratios = part["exit_to_nothing"]
+        if ratios:
+            what = "immortal: wall time of a worker's exit ÷ nothing"
+            yield row("exit", what, "CPython " + tree["python"], "≤", 0.25, ratios["used"])
+
+
+def of_forks(data):
+    for figure in data["figures"]:
+        if figure["what"].startswith("the library's own part of os.fork, freeze, 4"):
+            ends = figure["sides"]["lowest"], figure["sides"]["highest"]
+            values = figure["value"], *ends, figure["unit"]
+            yield Row("own-part", figure["what"], figure["subject"], "≤", figure["bound"], *values)
+
+
+def rows(data):
+    """In the order of the table; those that this run has measured."""
+    return [*of_memory(data), *of_speed(data), *of_exits(data), *of_forks(data)]
+
+
+def show(console, data):
+    found = rows(data)
+    if not found:
+        return
+    console.print("must reach (%s)" % HEAD, style="bold", markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("figure", "of", "bound", "found", ""):
+        table.add_column(name)
+    for one in found:
+        cells = one.what, one.subject, one.limit, one.found.replace("[", "\\[")
+        table.add_row(
+            *cells, "within" if one.within else "beyond", style=None if one.within else "red"
+        )
+    console.print(table)

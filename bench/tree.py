@@ -1,0 +1,160 @@
+"""How much memory a gunicorn server needs: each workload, each contender, from start to end."""
+
+import tempfile
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import contenders
+from bench.contenders import BOTH, CONTENDERS, HAND, NOTHING
+from bench.support import cgroup, limit, merging, pairs, scenario
+from bench.support.place import WORKERS, Place
+from bench.support.result import Skip, Tree
+from bench.support.spread import ratios, spread
+
+LIMIT = "limit"
+VERSIONS = [(3, 8), (3, 11), (3, 12)]  # and the newest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One comparison."""
+
+    workload: str
+    megabytes: int
+    runs: int
+    names: tuple  # of contenders
+    newest: bool = True  # else the versions above
+    exits: bool = False
+
+
+ALL = tuple(CONTENDERS)
+OTHERS = ("nothing", "by hand", "reshare", "immortal", BOTH)
+OLDER = ("by hand", "freeze", "reshare", "immortal", BOTH)
+SMALL = ("documents", "imports", "model", "holes")
+
+FULL = [
+    Plan("catalogue", 150, 5, ALL, exits=True),
+    Plan("catalogue", 150, 5, OLDER, newest=False),
+    *(Plan(name, 50, 2, OTHERS) for name in SMALL),
+]
+QUICK = [
+    Plan("catalogue", 40, 1, ALL, exits=True),
+    *(Plan(name, 20 if name != "imports" else 40, 1, ("by hand", "immortal")) for name in SMALL),
+]
+
+
+def usable(names, setup, python):
+    """(contenders that can run here, {the others' names: why not})"""
+    found = contenders.available(python, names)
+    reasons = {row.name: merging.reason_against(setup.merging) for row in found if row.merges}
+    reasons = {name: reason for name, reason in reasons.items() if reason}
+    return [row for row in found if row.name not in reasons], reasons
+
+
+def of_moments(runs, value):
+    return {name: spread(value(run.moments[name]) for run in runs) for name in runs[0].moments}
+
+
+def against(runs, others):
+    """Each moment's ratio to what `others` has for it."""
+    trees = {name: [run.moments[name].tree for run in runs] for name in runs[0].moments}
+    return {name: ratios(values, others(name)) for name, values in trees.items()}
+
+
+def of_forks(runs):
+    if not runs[0].forks:
+        return None
+    later = [fork for run in runs for fork in run.forks[1:]]
+    return {"first": spread(run.forks[0] for run in runs), "later": spread(later)}
+
+
+def of_exits(runs):
+    return {
+        which: {unit: spread(run.exits[which][unit] for run in runs) for unit in one}
+        for which, one in runs[0].exits.items()
+    }
+
+
+def of_exits_against(runs, others):
+    """Wall time, pair by pair."""
+    return {
+        which: ratios(*([run.exits[which]["ms"] for run in some] for some in (runs, others)))
+        for which in runs[0].exits
+    }
+
+
+def one_contender(runs, hands, nothings, limits):
+    return {
+        "tree": of_moments(runs, lambda moment: moment.tree),
+        "group": of_moments(runs, lambda moment: moment.group) if has_group(runs) else None,
+        "private": of_moments(runs, lambda moment: moment.private),
+        "faults": of_moments(runs, lambda moment: moment.faults),
+        "to_limit": against(runs, lambda _: [limit.total for limit in limits]),
+        # what has no "later" is as it was when everything had been read
+        "to_hand": against(runs, lambda name: [at(run.moments, name).tree for run in hands]),
+        "fork": of_forks(runs),
+        "exit": of_exits(runs) or None,
+        "exit_to_nothing": of_exits_against(runs, nothings) if nothings else None,
+    }
+
+
+def at(moments, name):
+    return moments[name if name in moments else "everything"]
+
+
+def has_group(runs):
+    return runs[0].moments["start"].group is not None
+
+
+def measure_one(setup, python, plan, with_group):
+    rows, reasons = usable(plan.names, setup, python)
+    names = [LIMIT, *(row.name for row in rows)]
+    with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
+        place = Place(setup, python, Path(directory), plan.workload, plan.megabytes)
+
+        def run(row):
+            setup.say(
+                "%s %d MB, %s, CPython %s" % (plan.workload, plan.megabytes, row.name, python)
+            )
+            switch = merging.switched_on() if row.merges else nullcontext()
+            with switch:
+                return scenario.run(place, row, with_group, plan.exits)
+
+        sides = [lambda: limit.measure(place), *(lambda row=row: run(row) for row in rows)]
+        columns = dict(zip(names, zip(*pairs.in_turn(plan.runs, *sides))))
+    limits = columns.pop(LIMIT)
+    hands, nothings = columns[HAND.name], columns.get(NOTHING.name)
+    return Tree(
+        workload=plan.workload,
+        megabytes=plan.megabytes,
+        python=str(python),
+        workers=WORKERS,
+        runs=plan.runs,
+        limit={
+            "parent": spread(limit.parent for limit in limits),
+            "worker": spread(limit.worker for limit in limits),
+            "total": spread(limit.total for limit in limits),
+        },
+        contenders={
+            name: one_contender(runs, hands, nothings, limits) for name, runs in columns.items()
+        },
+        skipped=reasons,
+    )
+
+
+def chosen(setup, plan):
+    """The newest interpreter of each version that is asked for."""
+    newest = {python.minor: python for python in setup.pythons}
+    if plan.newest:
+        return [newest[max(newest)]]
+    return [newest[minor] for minor in VERSIONS if minor in newest and minor != max(newest)]
+
+
+def measure(setup):
+    reason = cgroup.reason_against()
+    if reason:
+        yield Skip("a server's control group", reason)
+    for plan in QUICK if setup.quick else FULL:
+        for python in chosen(setup, plan):
+            yield measure_one(setup, python, plan, not reason)

@@ -1,0 +1,114 @@
+"""The measured WSGI application: holds a workload, and reads as much of it as a request asks for.
+
+    /little/N     one entry
+    /much/N       one entry in a hundred, beginning with the Nth
+    /read         everything
+    /keep/N       keeps 10 kB more: each worker grows a cache of its own
+    /collect      a full garbage collection
+    /who          nothing
+
+Every answer carries the pid of the worker. Environment:
+
+    BENCH_WORKLOAD, BENCH_MEGABYTES    what to hold
+    BENCH_FORKS      a file: one line for each fork, how many nanoseconds it took in the parent
+    BENCH_PAUSE      stops (SIGSTOP) the parent right before its first fork, and each worker before
+                     its first instruction that is not the interpreter's
+"""
+
+import gc
+import json
+import os
+import signal
+import time
+
+from bench import workloads
+
+
+def time_forks(path):
+    """The interval holds what is done in other hooks, too: those that are older than this."""
+    began = [0]
+
+    def before():
+        began[0] = time.perf_counter_ns()
+
+    def after():
+        elapsed = time.perf_counter_ns() - began[0]
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, b"%d\n" % elapsed)
+        os.close(file)
+
+    os.register_at_fork(before=before, after_in_parent=after)
+
+
+def pause():
+    def stop():
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def before():
+        if pending:
+            pending.clear()
+            stop()
+
+    pending = [True]
+    os.register_at_fork(before=before, after_in_child=stop)
+
+
+if "BENCH_FORKS" in os.environ:
+    time_forks(os.environ["BENCH_FORKS"])
+if "BENCH_PAUSE" in os.environ:
+    pause()
+
+workload = workloads.find(os.environ["BENCH_WORKLOAD"])
+heap = workload.build(float(os.environ["BENCH_MEGABYTES"]))
+cache = []
+
+
+def little(number):
+    return workload.look(heap[number % len(heap)])
+
+
+def much(number):
+    return sum(little(number + step) for step in range(0, len(heap), 100))
+
+
+def read(_):
+    return sum(little(number) for number in range(len(heap)))
+
+
+def keep(number):
+    cache.append({"number": number, "words": ["word %d" % n for n in range(140)]})
+    return len(cache)
+
+
+def collect(_):
+    return gc.collect()
+
+
+def who(_):
+    return os.getpid()
+
+
+ROUTES = {
+    "little": little,
+    "much": much,
+    "read": read,
+    "keep": keep,
+    "collect": collect,
+    "who": who,
+}
+
+
+def application(environ, start_response):
+    environ["wsgi.input"].read()
+    name, _, argument = environ["PATH_INFO"].lstrip("/").partition("/")
+    route = ROUTES.get(name)
+    body = json.dumps(route(int(argument or 0)) if route else "no such page").encode()
+    start_response(
+        "200 OK" if route else "404 Not Found",
+        [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("X-Worker", str(os.getpid())),
+        ],
+    )
+    return [body]

@@ -1,0 +1,115 @@
+"""Results as a run leaves them, without a run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from bench.support.figure import Figure
+from bench.support.projection import Projection
+from bench.support.result import MOMENTS, Skip, Speed, Tree
+from bench.support.results import Results
+from bench.support.series import Series
+from bench.support.spread import spread
+
+PROJECTED = {
+    "what": "forks",
+    "of": "freeze",
+    "unit": "ms",
+    "value": 9.0,
+    "limit": 10,
+    "largest_heap_mb": None,
+}
+MEASURES = ("requests/s", "p50, ms", "p99, ms", "p99.9, ms")
+
+
+def around(value):
+    return spread([0.9 * value, value, 1.1 * value])
+
+
+def of_moments(value, without=()):
+    return {name: around(value) for name in MOMENTS if name not in without}
+
+
+def part(megabytes, limit, hand, later=True):
+    without = () if later else ("later",)
+    one_exit = {"ms": around(20), "cpu_ms": around(10), "faults": around(1000)}
+    return {
+        "tree": of_moments(megabytes, without),
+        "group": of_moments(megabytes, without),
+        "private": of_moments(megabytes / 10, without),
+        "faults": of_moments(megabytes * 10, without),
+        "to_limit": of_moments(megabytes / limit, without),
+        "to_hand": of_moments(megabytes / hand, without),
+        "fork": {"first": around(30), "later": around(2)},
+        "exit": {"used": one_exit, "new": one_exit},
+        "exit_to_nothing": {"used": around(0.1), "new": around(0.2)},
+    }
+
+
+def tree(python="3.13.0", workload="catalogue", immortal=190):
+    return Tree(
+        workload=workload,
+        megabytes=150,
+        python=python,
+        workers=8,
+        runs=5,
+        limit={"parent": around(160), "worker": around(1), "total": around(168)},
+        contenders={
+            "nothing": part(1340, 168, 1300, later=False),
+            "by hand": part(1300, 168, 1300, later=False),
+            "freeze": part(1301, 168, 1300, later=False),
+            "reshare": part(188, 168, 1300),
+            "immortal": part(immortal, 168, 1300, later=False),
+            "immortal + reshare": part(186, 168, 1300),
+        },
+        skipped={"samepage merging": "ksmd is not running"},
+    )
+
+
+def speed(p99=1.0, contender="immortal"):
+    measures = {
+        name: {"against": around(5), "contender": around(5), "ratio": around(1)}
+        for name in MEASURES
+    }
+    measures["p99, ms"]["ratio"] = {"median": p99, "low": p99 - 0.1, "high": p99 + 0.1}
+    return Speed("3.13.0", 150, contender, "nothing", 6, 8, 2, measures)
+
+
+@pytest.fixture
+def finds():
+    """One of each kind, at least."""
+    rows = [{"name": "3.13.0", "points": [[10, 1.0, 0.9, 1.1], [100, 10.0, 9.0, 11.0]]}]
+    return [
+        tree(),
+        tree("3.8.18"),
+        tree(workload="documents"),
+        speed(),
+        Figure("time added to true", "true", "us", {"without": 300.0, "with": 350.0}, 50.0, 100),
+        Figure("time added to a script", "3.13.0", "%", {"without": 1.0}, 0.1, None, (-0.2, 0.4)),
+        Series("os.fork", "heap", "MB", "ms", rows),
+        Projection(1024 * 1024, 1000, [PROJECTED]),
+        Skip("a server's control group", "there is none"),
+    ]
+
+
+ABOUT = {
+    "library": "1.2.3",
+    "date": "2026-01-02",
+    "quick": False,
+    "pythons": ["3.8.18", "3.13.0"],
+    "gunicorn": "27.0",
+}
+
+
+@pytest.fixture
+def results(tmp_path, finds):
+    """Written to a file, as they are after a whole run."""
+    found = Results(tmp_path / "results.json", **ABOUT)
+    for one in finds:
+        found.add(one)
+    found.took("tree", 61.23)
+    return found

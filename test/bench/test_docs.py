@@ -1,0 +1,144 @@
+"""docs/performance.md and the README's part: every figure is from the results."""
+
+import copy
+import re
+
+import pytest
+
+from bench import docs
+
+README = "# Title\n\nbefore\n%s\nold\n%s\nafter\n" % (docs.BEGIN, docs.END)
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(README)
+    return tmp_path
+
+
+@pytest.fixture
+def pictures():
+    """For tests that look at them: drawing takes a second or two."""
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(request, monkeypatch):
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr(docs, "draw", lambda data, root: None)
+
+
+def written(root, data):
+    docs.write(data, root)
+    return (root / "docs" / "performance.md").read_text()
+
+
+def rows(text, first):
+    """The cells of the table rows that begin with a word."""
+    found = [line for line in text.splitlines() if line.startswith("| %s |" % first)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found]
+
+
+def test_a_table_shows_what_was_measured(root, results):
+    text = written(root, results.data)
+    immortal = rows(text, "immortal")[0]
+    assert "190" in immortal and "1.13 [1.02, 1.24]" in immortal
+    assert "The limit: 168 MB." in text
+
+
+def test_another_result_is_another_page(root, results):
+    """No figure is in the template: when each is another one, so is each line that holds one."""
+    data = copy.deepcopy(results.data)
+    for tree in data["trees"]:
+        for part in tree["contenders"].values():
+            for spread in part["tree"].values():
+                spread.update(median=777.0, low=777.0, high=777.0)
+    text = written(root, data)
+    assert rows(text, "immortal")[0][1] == "777"
+    assert "777" in (root / "README.md").read_text()
+
+
+def test_every_picture_and_link_is_there(root, results, pictures):
+    text = written(root, results.data)
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    assert pictures and all((root / "docs" / name).is_file() for name in pictures)
+    assert "plots/memory-catalogue-3.13.svg" in pictures
+
+
+def test_the_readme_changes_between_its_marks_alone(root, results):
+    docs.write(results.data, root)
+    text = (root / "README.md").read_text()
+    assert text.startswith("# Title\n\nbefore\n" + docs.BEGIN)
+    assert text.endswith(docs.END + "\nafter\n") and "\nold\n" not in text
+    assert "CPython 3.8.18 | CPython 3.13.0" in text
+
+
+def test_writing_twice_changes_nothing(root, results, pictures):
+    def everything():
+        return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    docs.write(results.data, root)
+    before = everything()
+    docs.write(results.data, root)
+    assert everything() == before
+
+
+def test_what_is_beyond_its_bound_asks_for_a_reason(root, results):
+    data = copy.deepcopy(results.data)
+    assert "beyond" not in written(root, data).partition("## Must show")[2]
+    for speed in data["speeds"]:
+        speed["measures"]["p99, ms"]["ratio"]["median"] = 1.5
+    after = written(root, data).partition("## Must show")[2]
+    assert "**beyond**" in after and "What is beyond its bound, and why:" in after
+
+
+def test_what_was_skipped_is_said(root, results):
+    text = written(root, results.data)
+    assert "a server's control group: there is none" in text
+    assert "samepage merging: ksmd is not running" in text
+
+
+def test_without_the_main_benchmark_nothing_is_written(root, results, pictures):
+    with pytest.raises(docs.Incomplete, match="no whole run of `tree`"):
+        docs.write({**results.data, "trees": []}, root)
+    assert (root / "README.md").read_text() == README
+    assert list((root / "docs").iterdir()) == []
+
+
+def test_a_readme_without_marks_is_left_alone(root, results):
+    (root / "README.md").write_text("nothing\n")
+    with pytest.raises(docs.Incomplete, match="marks"):
+        docs.write(results.data, root)
+    assert (root / "README.md").read_text() == "nothing\n"
+
+
+def test_the_main_comparison_is_one_with_nothing_in_it(root, results):
+    """An interrupted run may hold only versions for which fewer contenders were measured."""
+    data = copy.deepcopy(results.data)
+    del data["trees"][0]["contenders"]["nothing"]
+    assert data["trees"][0]["python"] == "3.13.0"
+    text = written(root, data)
+    assert "![Memory of the whole server by contender](plots/memory-catalogue-3.8.svg)" in text
+    assert "\nCPython 3.13.0, 5 runs:" in text
+
+
+def test_a_partial_run_is_a_shorter_page(root, results):
+    text = written(root, {**results.data, "speeds": [], "figures": [], "series": [], "skips": []})
+    assert "Throughput" not in text
+
+
+def test_growth_and_what_it_would_lead_to_are_told(root, results):
+    text = written(root, results.data)
+    assert "os.fork" in text and "1,000 workers" in text
+
+
+def test_a_reason_is_given_to_the_row_that_it_is_for(root, results):
+    data = copy.deepcopy(results.data)
+    (speed,) = data["speeds"]
+    speed["contender"] = "reshare"
+    speed["measures"]["p99, ms"]["ratio"]["median"] = 1.5
+    text = written(root, data).partition("## Must show")[2]
+    assert "p99 ÷ nothing, reshare: what a busy worker gives back" in text
+    speed["contender"] = "freeze"
+    text = written(root, data).partition("## Must show")[2]
+    assert "p99 ÷ nothing, freeze: **no reason has been found yet**" in text

@@ -1,0 +1,54 @@
+"""The table of what must be reached."""
+
+from bench.support import must
+from bench.support.figure import Figure
+from conftest import speed, tree
+
+
+def data(*finds):
+    return {
+        "trees": [one.machine() for one in finds if type(one).__name__ == "Tree"],
+        "speeds": [one.machine() for one in finds if type(one).__name__ == "Speed"],
+        "figures": [],
+    }
+
+
+def rows(key, *finds):
+    return [row for row in must.rows(data(*finds)) if row.key == key]
+
+
+def test_what_is_within_its_bound_and_what_is_beyond():
+    (good,) = rows("limit-immortal", tree(immortal=190))
+    (bad,) = rows("limit-immortal", tree(immortal=230))
+    assert good.within and good.bound == 1.3 and abs(good.value - 190 / 168) < 1e-9
+    assert not bad.within
+
+
+def test_a_bound_from_below():
+    (row,) = rows("throughput", speed())
+    assert row.within and row.relation == "≥" and row.limit == "≥ 0.98"
+
+
+def test_a_slow_contender_is_beyond():
+    (row,) = rows("p99", speed(p99=1.2))
+    assert not row.within and row.found == "1.2 [1.1, 1.3]"
+
+
+def test_only_versions_without_immortal_objects_are_judged_by_reshare_alone():
+    assert not rows("limit-reshare", tree("3.12.1"))
+    assert [row.subject for row in rows("limit-reshare", tree("3.11.7"))] == ["CPython 3.11.7"]
+
+
+def test_other_workloads_and_other_contenders_have_no_bound():
+    assert not must.rows(data(tree(workload="documents"), speed(contender="by hand")))
+
+
+def test_the_library_s_own_part_of_a_fork_of_four_gigabytes():
+    what = "the library's own part of os.fork, freeze, 4096 MB"
+    figure = Figure(what, "3.13.0, first", "ms", {"lowest": 0.1, "highest": 0.3}, 0.2, 1)
+    (row,) = must.rows({**data(), "figures": [figure.machine()]})
+    assert row.within and (row.limit, row.found) == ("≤ 1 ms", "0.2 ms [0.1, 0.3]")
+
+
+def test_a_row_is_missing_where_nothing_was_measured():
+    assert must.rows(data()) == []

@@ -1,0 +1,35 @@
+"""What a measured server's log says while the server goes on writing it."""
+
+import json
+
+import conftest  # noqa: F401: finds the benchmarks
+import pytest
+from bench.demo.server import Failed
+from bench.support.place import Place
+
+WORKER = 7
+
+
+def line(event, **more):
+    return json.dumps({"event": event, "pid": WORKER, "reason": "none", **more}) + "\n"
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(None, None, tmp_path)
+
+
+def test_a_line_is_an_event_once_it_is_whole(place):
+    freeze, whole = line("freeze", snapshot="none"), line("reshare", pages_given_back=5)
+    for length in range(len(whole)):
+        place.events.write_text(freeze + whole[:length])
+        assert place.passes({WORKER}) == []
+    place.events.write_text(freeze + whole)
+    (found,) = place.passes({WORKER})
+    assert found["pages_given_back"] == 5
+
+
+def test_a_pass_that_was_declined_is_no_pass(place):
+    place.events.write_text(line("freeze", snapshot="no-room"))
+    with pytest.raises(Failed, match="no-room"):
+        place.passes({WORKER})
