@@ -27,6 +27,9 @@ def answer(listener):
         client = listener.accept()[0]
         size = client.recv(100)
         if size == b"end":
+            # none of the waits above lasts where the parent is quicker
+            for _ in range(3):
+                select.select([], [], [], 0.02)
             os._exit(0)
         total = sum(row[0] + len(row[1]) for row in DATA[: int(size)])
         client.sendall(json.dumps([total, gc.get_threshold(), gc.isenabled()]).encode())
