@@ -154,10 +154,12 @@ class Worker:
         self.done += self.objects.work(source, 100)
         self.payloads.check_through_python(source, 10)
 
+    # On a busy machine each of these waits can be over before a pass begins, or have a thread
+    # beside it that is running: then there is more work, until a pass has given something back.
     def work(self, seed, operations):
         source = random.Random(seed)
         end = self.done + operations
-        while self.done < end:
+        while self.done < end or status()["given"] == 0:
             with self.lock:
                 self.batch(source)
             select.poll().poll(1)
