@@ -157,6 +157,23 @@ state("parent")
 FREEZE = ("freeze", "first-worker-fork", "os.fork")
 NOTHING_NEW = ("skip", "nothing-new", "os.fork")
 
+# The struct of include/gcfreeze.h, for programs that import ctypes.
+STATUS_STRUCT = """
+class Status(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_uint32), ("attached", ctypes.c_int32), ("python", ctypes.c_char * 32),
+        ("forks_seen", ctypes.c_uint64), ("forks_frozen", ctypes.c_uint64),
+        ("spawns_seen", ctypes.c_uint64), ("skipped", ctypes.c_uint64 * 48),
+        ("last_reason", ctypes.c_int32), ("last_child", ctypes.c_int32),
+        ("last_frozen", ctypes.c_int32), ("last_threads", ctypes.c_int32),
+        ("last_tracked", ctypes.c_int64), ("last_collect_us", ctypes.c_int64),
+        ("last_freeze_us", ctypes.c_int64), ("last_fork_us", ctypes.c_int64),
+        ("snapshot_bytes", ctypes.c_uint64), ("snapshot_us", ctypes.c_int64),
+        ("passes", ctypes.c_uint64), ("pages_given_back", ctypes.c_uint64),
+        ("pages_kept", ctypes.c_uint64), ("pass_us", ctypes.c_int64),
+        ("pass_reason", ctypes.c_int32), ("reserved2", ctypes.c_int32)]
+"""
+
 
 @dataclass
 class Compared(Outcome):

@@ -2,24 +2,14 @@
 
 import json
 
-from conftest import ROOT, environment, run
+from conftest import ROOT, STATUS_STRUCT, environment, run
 
-# The struct of include/gcfreeze.h, for the programs of this file.
-STATUS = """
+STATUS = (
+    """
 import ctypes, json, os
-class Status(ctypes.Structure):
-    _fields_ = [
-        ("size", ctypes.c_uint32), ("attached", ctypes.c_int32), ("python", ctypes.c_char * 32),
-        ("forks_seen", ctypes.c_uint64), ("forks_frozen", ctypes.c_uint64),
-        ("spawns_seen", ctypes.c_uint64), ("skipped", ctypes.c_uint64 * 48),
-        ("last_reason", ctypes.c_int32), ("last_child", ctypes.c_int32),
-        ("last_frozen", ctypes.c_int32), ("reserved", ctypes.c_int32),
-        ("last_tracked", ctypes.c_int64), ("last_collect_us", ctypes.c_int64),
-        ("last_freeze_us", ctypes.c_int64), ("last_fork_us", ctypes.c_int64),
-        ("snapshot_bytes", ctypes.c_uint64), ("snapshot_us", ctypes.c_int64),
-        ("passes", ctypes.c_uint64), ("pages_given_back", ctypes.c_uint64),
-        ("pages_kept", ctypes.c_uint64), ("pass_us", ctypes.c_int64),
-        ("pass_reason", ctypes.c_int32), ("reserved2", ctypes.c_int32)]
+"""
+    + STATUS_STRUCT
+    + """
 library = ctypes.CDLL(None, use_errno=True)
 library.gcfreeze_reason_name.restype = ctypes.c_char_p
 library.gcfreeze_version.restype = ctypes.c_char_p
@@ -42,6 +32,7 @@ def fork(work=lambda: None):
     os.waitpid(pid, 0)
     return pid
 """
+)
 
 
 def result(python, program, **knobs):
