@@ -1,7 +1,6 @@
 """The program `gcfreeze` as a person would use it."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,8 +42,5 @@ def gcfreeze():
 
 
 def newest_python():
-    lines = subprocess.run(
-        [str(ROOT / "script" / "pythons")], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.splitlines()
-    pairs = [line.split(" ", 1) for line in lines]
-    return max(pairs, key=lambda pair: [int(part) for part in re.findall(r"\d+", pair[0])])[1]
+    command = [str(ROOT / "script" / "pythons"), "--newest"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
