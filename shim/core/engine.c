@@ -201,14 +201,6 @@ pid_t gf_engine_fork(pid_t (*real)(void *), void *arguments) {
     return fork_prepared(real, arguments);
 }
 
-bool gf_engine_begin(void) {
-    return claim() == 0;
-}
-
-void gf_engine_end(void) {
-    engine.owner = 0;
-}
-
 void gf_engine_start(const struct gf_runtime *runtime, const struct gf_host *host) {
     gf_session_start(runtime, host, before_fork);
     start_page();

@@ -21,11 +21,6 @@ void gf_engine_startup(void);
  * what it returned. */
 pid_t gf_engine_fork(pid_t (*real)(void *), void *arguments);
 
-/* For work of ours outside of a fork. False: a fork is being prepared, by whichever thread; else
- * gf_engine_end is due. */
-bool gf_engine_begin(void);
-void gf_engine_end(void);
-
 /* posix_spawn passes through and is counted. */
 void gf_engine_spawn(void);
 

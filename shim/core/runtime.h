@@ -85,11 +85,6 @@ struct gf_runtime {
      * -1 on error. */
     int (*collect)(void);
 
-    /* Inside, at GF_MOMENT_HOOK. `function` is called after the next collection, in this process
-     * and in a child of it, with the interpreter held and Python code allowed; again after the one
-     * that follows as long as it answers true. -1 on error. */
-    int (*after_collection)(bool (*function)(void));
-
     /* Inside. Can objects be made immortal here? NULL, or why not, as the end of a sentence. */
     const char *(*immortal_obstacle)(void);
 

@@ -1,7 +1,6 @@
 #include "core/transaction.h"
 
 #include "base/clock.h"
-#include "core/daemon.h"
 
 /* Suspended, because up to 3.11 any allocation may start a collection; and a collection of our own
  * comes before that, because it runs code of the application, which may change the flag. */
@@ -65,11 +64,8 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
-    bool daemon = t->decision.worker && moment == GF_MOMENT_HOOK && gf_daemon_possible();
     if (t->decision.restore)
         act(t, moment);
-    if (daemon)
-        gf_daemon_expect();
     if (facts.obstacle == GCFREEZE_REASON_NONE)
         s->runtime->leave(&t->entry);
     t->event.reason = t->decision.reason;

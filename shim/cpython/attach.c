@@ -8,7 +8,6 @@
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
-#include "cpython/sentinel.h"
 #include "cpython/thaw.h"
 #include "cpython/watch.h"
 #include "process/elf.h"
@@ -47,7 +46,6 @@ static void forget(void) {
     gf_python.landmarks = (struct gf_landmarks){0};
     gf_collector_reset();
     gf_thaw_reset();
-    gf_sentinel_reset();
     gf_watch_reset();
     hooked = false;
     if (interpreter_gone)

@@ -11,7 +11,6 @@
 #include "cpython/immortal.h"
 #include "cpython/interpreter.h"
 #include "cpython/interpreters.h"
-#include "cpython/sentinel.h"
 #include "cpython/thaw.h"
 #include "cpython/thread.h"
 #include "cpython/watch.h"
@@ -296,7 +295,6 @@ const struct gf_runtime gf_cpython = {
     .freeze = gf_collector_freeze,
     .thaw_at_exit = gf_thaw_at_exit,
     .collect = gf_collector_collect,
-    .after_collection = gf_sentinel_set,
     .immortal_obstacle = gf_immortal_obstacle,
     .immortalize = gf_immortal_walk,
     .watch_arenas = watch_arenas,

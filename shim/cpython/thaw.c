@@ -4,7 +4,6 @@
 
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
-#include "cpython/sentinel.h"
 
 static bool frozen; /* something of ours: an application's own gc.freeze() stays as it is */
 
@@ -20,7 +19,6 @@ void gf_thaw_at_exit(void) {
 static gf_object *thaw_method(gf_object *self, gf_object *unused) {
     (void)self;
     (void)unused;
-    gf_sentinel_reset();
     if (frozen && gf_python.gc.unfreeze)
         gf_call(gf_python.gc.unfreeze);
     return gf_python.api.Py_BuildValue("");

@@ -12,8 +12,6 @@
 
 static struct gf_self names;
 static pid_t known_pid;
-static pid_t parent_pid; /* of a process that gf_self_child saw; or 0 */
-static pid_t first_session;
 
 /* One page that the kernel hands to every forked child empty (MADV_WIPEONFORK, Linux 4.14). A child
  * with another pid that still finds the mark shares its parent's memory. Without the page every
@@ -71,7 +69,6 @@ static void parse_python_options(int argc, char **argv) {
 
 void gf_self_init(int argc, char **argv) {
     known_pid = getpid();
-    first_session = getsid(0);
     long page = sysconf(_SC_PAGESIZE);
     if (page > 0) {
         void *memory =
@@ -111,20 +108,8 @@ pid_t gf_self_pid(void) {
     return known_pid;
 }
 
-bool gf_self_in_first_session(void) {
-    return getsid(0) == first_session;
-}
-
-bool gf_self_orphaned(void) {
-    pid_t parent = getppid();
-    return parent_pid != 0 && parent != 0 && parent != parent_pid;
-}
-
 void gf_self_child(void) {
-    pid_t pid = getpid();
-    if (pid != known_pid)
-        parent_pid = known_pid;
-    known_pid = pid;
+    known_pid = getpid();
     if (mark)
         *mark = 1;
 }

@@ -38,11 +38,6 @@ enum gf_kin gf_self_kin(void);
 /* The pid that gf_self_init or gf_self_child saw. */
 pid_t gf_self_pid(void);
 
-/* Is the session still the one of gf_self_init? Has the process that forked this one exited? A
- * parent outside of the pid namespace does not count as gone. One system call each. */
-bool gf_self_in_first_session(void);
-bool gf_self_orphaned(void);
-
 /* Makes the running process the one that gf_self_kin answers GF_KIN_SAME for. */
 void gf_self_child(void);
 

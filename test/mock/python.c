@@ -216,28 +216,7 @@ void *PyCFunction_GetFunction(gf_object *function) {
     return address;
 }
 
-/* ---- left to the collector, which has nothing to do here ---- */
-
-gf_object *PyCapsule_New(void *pointer, const char *name, void (*end)(gf_object *)) {
-    if (!pointer || name || !end)
-        mock_die("a capsule that nobody would notice");
-    return mock_called(CALL_PyCapsule_New) ? mock_new(MOCK_TUPLE) : NULL;
-}
-
-int PyList_Append(gf_object *list, gf_object *item) {
-    mock_expect(list, MOCK_TUPLE);
-    if (item != list)
-        mock_die("a list that is no cycle");
-    return mock_called(CALL_PyList_Append) ? 0 : -1;
-}
-
-int Py_AddPendingCall(int (*function)(void *), void *argument) {
-    (void)function;
-    (void)argument;
-    return mock_called(CALL_Py_AddPendingCall) ? 0 : -1;
-}
-
-/* ---- Py_BuildValue: "", "(...)", "[...]" and "{s:...}" of l, s, O and N, which is all the library
+/* ---- Py_BuildValue: "", "(...)" and "{s:...}" of l, s, O and N, which is all the library
  * uses ---- */
 
 static gf_object *build_item(char code, va_list *arguments) {
@@ -264,7 +243,7 @@ static gf_object *build(const char *format, va_list *arguments) {
         return mock.none;
     }
     gf_object *container = mock_new(format[0] == '{' ? MOCK_DICT : MOCK_TUPLE);
-    for (const char *code = format + 1; !strchr(")]}", *code); code++) {
+    for (const char *code = format + 1; !strchr(")}", *code); code++) {
         const char *key = NULL;
         if (container->kind == MOCK_DICT) {
             key = va_arg(*arguments, const char *);

@@ -15,8 +15,7 @@ FALLIBLE = {
     "PySequence_GetItem", "PySequence_Size", "PyLong_AsLong", "PyUnicode_AsUTF8",
     "PyCFunction_NewEx", "PyCFunction_GetFunction", "PyEval_GetGlobals",
     "PyGILState_GetThisThreadState", "PyInterpreterState_Head", "PyThreadState_New",
-    "_PyInterpreterConfig_InitFromState", "PyObject_GetArenaAllocator", "PyCapsule_New",
-    "PyList_Append", "Py_AddPendingCall",
+    "_PyInterpreterConfig_InitFromState", "PyObject_GetArenaAllocator",
 }  # fmt: skip
 # those that always do what they are asked for
 INFALLIBLE = {

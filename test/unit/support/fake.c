@@ -102,11 +102,6 @@ static bool watch_arenas(void) {
     return gf_fake.arenas;
 }
 
-static int after_collection(bool (*function)(void)) {
-    gf_fake.after_collection = function;
-    return 0;
-}
-
 static const char *version(void) {
     if (gf_fake.at_version)
         gf_fake.at_version();
@@ -136,7 +131,6 @@ const struct gf_runtime gf_fake_runtime = {
     .freeze = freeze,
     .thaw_at_exit = thaw_at_exit,
     .collect = collect,
-    .after_collection = after_collection,
     .watch_arenas = watch_arenas,
     .version = version,
     .remark = remark,

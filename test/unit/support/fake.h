@@ -15,7 +15,6 @@ struct gf_fake {
     enum gf_moment moment;            /* of the last call that has one */
     void (*before)(void);             /* what attach was given */
     void (*gone)(void);
-    bool (*after_collection)(void); /* what the engine wants to be called; not among the calls */
 
     /* Answers. */
     enum gcfreeze_reason found, attached, entered;
