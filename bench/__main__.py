@@ -50,11 +50,6 @@ def arguments():
         action="store_true",
         help="then writes docs/performance.md and the README's plot",
     )
-    parser.add_argument(
-        "--merging",
-        action="store_true",
-        help="measures the kernel's samepage merging, too: on for the whole machine meanwhile (root)",
-    )
     parser.add_argument("--library", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
@@ -103,7 +98,7 @@ def main():
     # a table that is folded by a narrow terminal can be read; one whose figures are cut cannot
     console = Console(highlight=False, width=max(WIDTH, shutil.get_terminal_size().columns))
     pythons = find_pythons(options.quick)
-    setup = Setup(options.library, options.quick, pythons, options.merging)
+    setup = Setup(options.library, options.quick, pythons)
     results = Results(
         options.json,
         library=library_version(options.library, pythons[-1]),

@@ -7,7 +7,6 @@ from bench.support.setup import PROGRAMS
 PRELOAD = ("--preload",)
 THREADS = ("--worker-class", "gthread", "--threads", "4")
 BY_HAND = ("--config", str(PROGRAMS / "by_hand.py"))
-MERGING = ("--config", str(PROGRAMS / "merging.py"))
 
 EVERY = (3, 8)
 IMMORTAL = (3, 12)  # the oldest CPython that has immortal objects
@@ -21,7 +20,6 @@ class Contender:
     options: tuple = PRELOAD
     knobs: tuple = ()
     oldest: tuple = EVERY
-    merges: bool = False  # by the kernel's samepage merging
 
     @property
     def reshares(self):
@@ -45,7 +43,6 @@ ROWS = [
     Contender("no --preload", options=()),
     Contender("nothing"),
     Contender("by hand", PRELOAD + BY_HAND),
-    Contender("samepage merging", PRELOAD + MERGING, merges=True),
     Contender("freeze", knobs=((MODE, "freeze"),)),
     Contender("reshare", knobs=((MODE, "freeze"), RESHARE)),
     Contender("immortal", knobs=((MODE, "immortal"),), oldest=IMMORTAL),

@@ -1,13 +1,12 @@
 """How much memory a gunicorn server needs: each workload, each contender, from start to end."""
 
 import tempfile
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import contenders
 from bench.contenders import BOTH, CONTENDERS, HAND, NOTHING
-from bench.support import cgroup, limit, merging, pairs, scenario
+from bench.support import cgroup, limit, pairs, scenario
 from bench.support.place import WORKERS, Place
 from bench.support.result import Skip, Tree
 from bench.support.spread import ratios, spread
@@ -42,14 +41,6 @@ QUICK = [
     Plan("catalogue", 40, 1, ALL, exits=True),
     *(Plan(name, 20 if name != "imports" else 40, 1, ("by hand", "immortal")) for name in SMALL),
 ]
-
-
-def usable(names, setup, python):
-    """(contenders that can run here, {the others' names: why not})"""
-    found = contenders.available(python, names)
-    reasons = {row.name: merging.reason_against(setup.merging) for row in found if row.merges}
-    reasons = {name: reason for name, reason in reasons.items() if reason}
-    return [row for row in found if row.name not in reasons], reasons
 
 
 def of_moments(runs, value):
@@ -108,7 +99,7 @@ def has_group(runs):
 
 
 def measure_one(setup, python, plan, with_group):
-    rows, reasons = usable(plan.names, setup, python)
+    rows = contenders.available(python, plan.names)
     names = [LIMIT, *(row.name for row in rows)]
     with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
         place = Place(setup, python, Path(directory), plan.workload, plan.megabytes)
@@ -117,9 +108,7 @@ def measure_one(setup, python, plan, with_group):
             setup.say(
                 "%s %d MB, %s, CPython %s" % (plan.workload, plan.megabytes, row.name, python)
             )
-            switch = merging.switched_on() if row.merges else nullcontext()
-            with switch:
-                return scenario.run(place, row, with_group, plan.exits)
+            return scenario.run(place, row, with_group, plan.exits)
 
         sides = [lambda: limit.measure(place), *(lambda row=row: run(row) for row in rows)]
         columns = dict(zip(names, zip(*pairs.in_turn(plan.runs, *sides))))
@@ -139,7 +128,6 @@ def measure_one(setup, python, plan, with_group):
         contenders={
             name: one_contender(runs, hands, nothings, limits) for name, runs in columns.items()
         },
-        skipped=reasons,
     )
 
 

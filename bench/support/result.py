@@ -12,7 +12,7 @@ MOMENTS = {
     "much": "25 requests that read 1 % of all entries, to each",
     "collection": "a garbage collection in each worker",
     "everything": "each worker has read everything",
-    "later": "10 seconds without a request (samepage merging: three scans)",
+    "later": "10 seconds without a request",
     "kept": "each worker has kept 1 MB more",
 }
 
@@ -42,7 +42,6 @@ class Tree:
     runs: int
     limit: dict  # {"parent", "worker", "total"}
     contenders: dict  # {name: {"tree": {moment: spread}, ...}}
-    skipped: dict  # {name: why}
 
     def machine(self):
         return asdict(self)
@@ -63,8 +62,6 @@ class Tree:
             table.add_row(name, *cells, "%.2f" % best["median"])
         table.add_row("the limit", *[""] * len(moments), number(self.limit["total"]), style="green")
         console.print(table)
-        for name, reason in self.skipped.items():
-            Skip(name, reason).show(console)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.demo import client
-from bench.support import leaving, memory, merging
+from bench.support import leaving, memory
 from bench.support.cgroup import group
 from bench.support.place import WORKERS
 
@@ -65,9 +65,6 @@ def moments(place, contender, running, usage):
         yield "later", look(running, usage)
         if contender.copies:
             place.wait_for_passes(running.workers())
-    if contender.merges:
-        merging.settle()
-        yield "later", look(running, usage)
     requests(running, "keep", REQUESTS["kept"])
     yield "kept", look(running, usage)
 

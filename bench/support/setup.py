@@ -30,7 +30,6 @@ class Setup:
     library: str
     quick: bool
     pythons: list
-    merging: bool = False  # the kernel's samepage merging may be switched on
     say: Callable = lambda text: None  # what is being measured just now
 
     @property

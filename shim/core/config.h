@@ -29,7 +29,7 @@ struct gf_when {
 /* Choices are stored as the index of their word, one of the enums above (log: enum gf_log_level).
  */
 struct gf_config {
-    bool enabled, reshare_threads, ksm;
+    bool enabled, reshare_threads;
     int mode, startup, parent, collect, exec, log, log_format;
     long min_new;        /* objects */
     long defer;          /* objects */

@@ -204,7 +204,7 @@ pid_t gf_engine_fork(pid_t (*real)(void *), void *arguments) {
 void gf_engine_start(const struct gf_runtime *runtime, const struct gf_host *host) {
     gf_session_start(runtime, host, before_fork);
     start_page();
-    if (gf_session.config.reshare != 0 || gf_session.config.ksm)
+    if (gf_session.config.reshare != 0)
         pthread_atfork(prepare_pages, NULL, NULL);
 }
 

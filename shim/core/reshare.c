@@ -9,7 +9,6 @@
 #include "core/session.h"
 #include "pages/arenas.h"
 #include "pages/giveback.h"
-#include "pages/ksm.h"
 #include "pages/page.h"
 #include "pages/snapshot.h"
 #include "process/self.h"
@@ -32,7 +31,6 @@ static struct {
     atomic_flag busy;        /* a thread is in here */
     bool unfinished;         /* the last copying ended early */
     bool told;               /* why it did */
-    bool told_merging;       /* that the kernel merges nothing */
     bool raced;              /* a pass beside other threads met one that wrote: no more of them */
     bool running;            /* a pass has begun and is not over */
     bool disturbed;          /* its last slice met a thread that runs */
@@ -61,41 +59,25 @@ static int64_t interval_us(void) {
 }
 
 void gf_reshare_watch(void) {
-    if (gf_session.phase != GF_PHASE_INERT && (on() || gf_session.config.ksm))
+    if (gf_session.phase != GF_PHASE_INERT && on())
         gf_session.runtime->watch_arenas();
 }
 
 bool gf_reshare_is_due(bool frozen) {
-    return (on() && (frozen || reshare.unfinished)) || (gf_session.config.ksm && frozen);
+    return on() && (frozen || reshare.unfinished);
 }
 
 /* Once a process: what an operator should know without asking for a line per fork. */
-static void tell_once(bool *told, const char *start, const char *end) {
+static void tell_unfinished(enum gcfreeze_reason reason) {
     char buffer[192];
     struct gf_text line;
-    if (*told)
+    if (reshare.told)
         return;
-    *told = true;
+    reshare.told = true;
     gf_text_init(&line, buffer, sizeof buffer);
-    gf_text_add(&line, start);
-    gf_text_add(&line, end);
+    gf_text_add(&line, "GCFREEZE_RESHARE: not all memory can be given back: ");
+    gf_text_add(&line, gcfreeze_reason_meaning(reason));
     gf_session_tell(GF_LOG_WARN, line.data);
-}
-
-static void tell_unfinished(enum gcfreeze_reason reason) {
-    tell_once(&reshare.told, "GCFREEZE_RESHARE: not all memory can be given back: ",
-              gcfreeze_reason_meaning(reason));
-}
-
-static void mark_for_merging(void) {
-    if (!gf_ksm_mark())
-        tell_once(&reshare.told_merging,
-                  "GCFREEZE_KSM: this kernel has no samepage merging; nothing is marked", "");
-    else if (!gf_ksm_running())
-        tell_once(&reshare.told_merging,
-                  "GCFREEZE_KSM: arenas are marked, but ksmd is not running: write 1 to "
-                  "/sys/kernel/mm/ksm/run",
-                  "");
 }
 
 static long minor_faults(void) {
@@ -105,29 +87,23 @@ static long minor_faults(void) {
 
 void gf_reshare_prepare(struct gf_event *ret) {
     bool known = gf_session.runtime->watch_arenas();
-    if (on()) {
-        size_t bytes = 0;
-        int64_t start = gf_clock_us();
-        ret->snapshot = known ? gf_snapshot_take(&bytes) : GCFREEZE_REASON_NO_ARENAS;
-        ret->snapshot_us = gf_clock_us() - start;
-        ret->snapshot_bytes = (long)bytes;
-        ret->reshared = true;
-        reshare.faults = minor_faults();
-        reshare.unfinished = ret->snapshot != GCFREEZE_REASON_NONE;
-        gcfreeze_page.status.snapshot_bytes += bytes;
-        gcfreeze_page.status.snapshot_us += ret->snapshot_us;
-        gcfreeze_page.status.pass_reason = (int32_t)ret->snapshot;
-        gf_reshare_armed = gf_reshare_armed || bytes > 0;
-        if (reshare.unfinished)
-            tell_unfinished(ret->snapshot);
-    }
-    if (gf_session.config.ksm)
-        mark_for_merging();
+    size_t bytes = 0;
+    int64_t start = gf_clock_us();
+    ret->snapshot = known ? gf_snapshot_take(&bytes) : GCFREEZE_REASON_NO_ARENAS;
+    ret->snapshot_us = gf_clock_us() - start;
+    ret->snapshot_bytes = (long)bytes;
+    ret->reshared = true;
+    reshare.faults = minor_faults();
+    reshare.unfinished = ret->snapshot != GCFREEZE_REASON_NONE;
+    gcfreeze_page.status.snapshot_bytes += bytes;
+    gcfreeze_page.status.snapshot_us += ret->snapshot_us;
+    gcfreeze_page.status.pass_reason = (int32_t)ret->snapshot;
+    gf_reshare_armed = gf_reshare_armed || bytes > 0;
+    if (reshare.unfinished)
+        tell_unfinished(ret->snapshot);
 }
 
 void gf_reshare_missed(struct gf_event *ret) {
-    if (!on())
-        return;
     ret->snapshot = GCFREEZE_REASON_NO_ROOM;
     ret->reshared = true;
     tell_unfinished(ret->snapshot);

@@ -27,7 +27,7 @@ void gf_reshare_watch(void);
 /* Is gf_reshare_prepare to be called before this worker's fork? */
 bool gf_reshare_is_due(bool frozen);
 
-/* Copies new arenas and marks them for samepage merging; *ret gets what was done. Phase: parent,
+/* Copies new arenas; *ret gets what was done. Phase: parent,
  * right before the fork, when libraries have ended their threads. */
 void gf_reshare_prepare(struct gf_event *ret);
 

@@ -66,7 +66,6 @@ def tree(python="3.13.0", workload="catalogue", immortal=190):
             "immortal": part(immortal, 168, 1300, later=False),
             "immortal + reshare": part(186, 168, 1300),
         },
-        skipped={"samepage merging": "ksmd is not running"},
     )
 
 

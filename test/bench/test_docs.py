@@ -95,7 +95,6 @@ def test_what_is_beyond_its_bound_asks_for_a_reason(root, results):
 def test_what_was_skipped_is_said(root, results):
     text = written(root, results.data)
     assert "a server's control group: there is none" in text
-    assert "samepage merging: ksmd is not running" in text
 
 
 def test_without_the_main_benchmark_nothing_is_written(root, results, pictures):

@@ -53,22 +53,22 @@ def test_the_library_is_preloaded_once(gcfreeze, tmp_path):
 
 def test_settings_are_options(gcfreeze):
     found = variables_of(
-        gcfreeze, "--mode", "immortal", "--min-new=500", "--ksm", "--reshare", "on", "--gcfreeze=1",
+        gcfreeze, "--mode", "immortal", "--min-new=500", "--reshare-threads", "--reshare", "on", "--gcfreeze=1",
         GCFREEZE_MODE="freeze", GCFREEZE_LOG="info",
     )  # fmt: skip
     del found["LD_PRELOAD"]
     assert found == {
         "GCFREEZE": "1", "GCFREEZE_MODE": "immortal", "GCFREEZE_MIN_NEW": "500",
-        "GCFREEZE_KSM": "on", "GCFREEZE_RESHARE": "on", "GCFREEZE_LOG": "info",
+        "GCFREEZE_RESHARE_THREADS": "on", "GCFREEZE_RESHARE": "on", "GCFREEZE_LOG": "info",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "arguments, value", [(["--ksm", "off"], "off"), (["--ksm", "ON"], "ON"), (["--ksm=0"], "0"), (["--ksm"], "on")]
+    "arguments, value", [(["--reshare-threads", "off"], "off"), (["--reshare-threads", "ON"], "ON"), (["--reshare-threads=0"], "0"), (["--reshare-threads"], "on")]
 )
 def test_a_switch_takes_its_value_as_other_settings_do(gcfreeze, arguments, value):
-    assert variables_of(gcfreeze, *arguments)["GCFREEZE_KSM"] == value
-    assert "export GCFREEZE_KSM=%s\n" % value in gcfreeze("env", *arguments).stdout
+    assert variables_of(gcfreeze, *arguments)["GCFREEZE_RESHARE_THREADS"] == value
+    assert "export GCFREEZE_RESHARE_THREADS=%s\n" % value in gcfreeze("env", *arguments).stdout
     outcome = gcfreeze("run", *arguments, "echo", "on")  # no -- between the two
     assert (outcome.returncode, outcome.stdout) == (0, "on\n")
 

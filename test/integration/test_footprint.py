@@ -44,7 +44,7 @@ MODES = {
     "freeze": {},
     "immortal": {"MODE": "immortal"},
     "reshare": {"RESHARE": "1", "TEST_RESHARE": "always", "RESHARE_THREADS": "on"},
-    "merging": {"MODE": "immortal", "RESHARE": "on", "TEST_RESHARE": "always", "KSM": "on"},
+    "both": {"MODE": "immortal", "RESHARE": "on", "TEST_RESHARE": "always"},
     "stripping": {"EXEC": "strip", "WHEN": "every", "COLLECT": "always"},
     "inert": {"": "0"},
 }

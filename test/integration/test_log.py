@@ -35,12 +35,12 @@ def test_json_has_one_object_a_line(python):
 
 
 def test_json_messages(python):
-    outcome = run([python.path, "-c", "pass"], environment(LOG_FORMAT="json", KSM="maybe", WHEN='"\\\xe9'))
+    outcome = run([python.path, "-c", "pass"], environment(LOG_FORMAT="json", PARENT="maybe", WHEN='"\\\xe9'))
     messages = [json.loads(line) for line in outcome.stderr.splitlines()]
     assert [message["event"] for message in messages] == ["message", "message"]
     assert all(set(message) == {"v", "ts", "pid", "event", "level", "message"} for message in messages)
     texts = sorted(message["message"] for message in messages)
-    assert "GCFREEZE_KSM" in texts[0] and "GCFREEZE_WHEN" in texts[1]
+    assert "GCFREEZE_PARENT" in texts[0] and "GCFREEZE_WHEN" in texts[1]
 
 
 def test_a_file_for_each_process(python, tmp_path):

@@ -1,4 +1,4 @@
-"""What belongs to the whole machine: control groups, and samepage merging (GCFREEZE_KSM)."""
+"""Limits of a control group."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,6 @@ from resharing import assert_gave_back
 
 # free-threaded builds have no arenas
 pytestmark = pytest.mark.gil(True)
-
-# ---- control groups ----
 
 VERSIONS = {
     "v1": (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "-1"),
@@ -81,65 +79,3 @@ def test_a_limit_just_above_the_heap(python, group, tmp_path):
     assert reason == "none" and size > (room + 8) * 2**20
     assert_gave_back(outcome.told[0])
     assert outcome.told[1]["right"]
-
-
-# ---- samepage merging ----
-
-KSM = Path("/sys/kernel/mm/ksm/run")
-
-
-@pytest.fixture
-def ksmd():
-    """Says whether ksmd is to run, and puts it back."""
-    if not os.access(str(KSM), os.W_OK):
-        pytest.skip("samepage merging cannot be set here")
-    before = KSM.read_text()
-    yield lambda run: KSM.write_text("1" if run else "0")
-    KSM.write_text(before)
-
-
-MARKS = """
-def marked(pid="self"):
-    arenas = marks = 0
-    with open("/proc/%s/smaps" % pid) as rows:
-        for row in rows:
-            if "-" in row.split()[0]:
-                copy = "rw-p" in row and "memfd:gcfreeze" in row
-            elif row.startswith("VmFlags:") and copy:
-                arenas += 1
-                marks += " mg" in row
-    return [arenas, marks]
-def merging():
-    "mappings of this process that may be merged, by anybody's wish"
-    with open("/proc/self/smaps") as rows:
-        return sum(" mg" in row for row in rows if row.startswith("VmFlags:"))
-"""
-NOT_RUNNING = "GCFREEZE_KSM: arenas are marked, but ksmd is not running"
-
-
-def test_arenas_are_marked_for_merging(python, ksmd, tmp_path):
-    ksmd(False)
-    program = MARKS + "end(worker(lambda: tell(marks=merging())))\ntell(marks=merging())\n"
-    outcome = resharing.run(python, tmp_path, program, RESHARE="off", KSM="on")
-    assert all(told["marks"] > 0 for told in outcome.told)
-    assert outcome.stderr.count(NOT_RUNNING) == 1 and outcome.snapshots() == []
-    outcome = resharing.run(python, tmp_path, program, RESHARE="off")
-    assert all(told["marks"] == 0 for told in outcome.told)
-
-
-def test_merging_and_giving_back(python, ksmd, tmp_path):
-    ksmd(True)
-    program = MARKS + """
-def body():
-    look_and_wait()
-    tell(marks=marked())
-end(worker(body))
-tell(marks=marked(), right=right())
-"""
-    outcome = resharing.run(python, tmp_path, program, KSM="on")
-    assert NOT_RUNNING not in outcome.stderr
-    assert_gave_back(outcome.told[0])
-    assert outcome.told[2]["right"]
-    for told in outcome.told[1:]:
-        arenas, marks = told["marks"]
-        assert arenas > 10 and marks == arenas

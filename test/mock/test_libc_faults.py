@@ -21,7 +21,7 @@ ROADS = {
     "strip": (["init", "preload", "os.fork"], {"EXEC": "strip"}),
     "reshare": (
         ["init", "arenas=3", "os.fork", "arenas=2", "allocate=20000", "os.fork"],
-        {"RESHARE": "1", "TEST_RESHARE": "always", "KSM": "on"},
+        {"RESHARE": "1", "TEST_RESHARE": "always"},
     ),
 }
 END = ["os.fork", "state", "resources", "status"]

@@ -33,7 +33,7 @@ def faults_of(knobs, readme):
 def main():
     knobs = dict(KNOB.findall((ROOT / "shim/core/knobs.def").read_text()))
     readme = documented((ROOT / "README.md").read_text())
-    assert len(knobs) >= 17, "knobs.def cannot be read"
+    assert len(knobs) >= 16, "knobs.def cannot be read"
     assert list(faults_of({"GCFREEZE_X": "1"}, {})), "a missing row must be a fault"
     faults = list(faults_of(knobs, readme))
     print("\n".join(faults) or "%d knobs: documented as they are" % len(knobs))

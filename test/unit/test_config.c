@@ -16,15 +16,14 @@ static const struct {
     enum type type;
     const char *initial;
 } knobs[] = {
-    {"GCFREEZE", BOOL, "true"},        {"GCFREEZE_MODE", INT, "0"},
-    {"GCFREEZE_WHEN", WHEN, "0"},      {"GCFREEZE_MIN_NEW", LONG, "10000"},
-    {"GCFREEZE_STARTUP", INT, "0"},    {"GCFREEZE_DEFER", LONG, "1000000"},
-    {"GCFREEZE_PARENT", INT, "0"},     {"GCFREEZE_COLLECT", INT, "0"},
-    {"GCFREEZE_RESHARE", LONG, "0"},   {"GCFREEZE_RESHARE_THREADS", BOOL, "false"},
-    {"GCFREEZE_KSM", BOOL, "false"},   {"GCFREEZE_ONLY", TEXT, ""},
-    {"GCFREEZE_SKIP", TEXT, ""},       {"GCFREEZE_EXEC", INT, "0"},
-    {"GCFREEZE_LOG", INT, "2"},        {"GCFREEZE_LOG_FILE", TEXT, ""},
-    {"GCFREEZE_LOG_FORMAT", INT, "0"},
+    {"GCFREEZE", BOOL, "true"},      {"GCFREEZE_MODE", INT, "0"},
+    {"GCFREEZE_WHEN", WHEN, "0"},    {"GCFREEZE_MIN_NEW", LONG, "10000"},
+    {"GCFREEZE_STARTUP", INT, "0"},  {"GCFREEZE_DEFER", LONG, "1000000"},
+    {"GCFREEZE_PARENT", INT, "0"},   {"GCFREEZE_COLLECT", INT, "0"},
+    {"GCFREEZE_RESHARE", LONG, "0"}, {"GCFREEZE_RESHARE_THREADS", BOOL, "false"},
+    {"GCFREEZE_ONLY", TEXT, ""},     {"GCFREEZE_SKIP", TEXT, ""},
+    {"GCFREEZE_EXEC", INT, "0"},     {"GCFREEZE_LOG", INT, "2"},
+    {"GCFREEZE_LOG_FILE", TEXT, ""}, {"GCFREEZE_LOG_FORMAT", INT, "0"},
 };
 enum { KNOB_COUNT = sizeof knobs / sizeof *knobs };
 
@@ -170,10 +169,6 @@ static const struct {
     {"GCFREEZE_RESHARE_THREADS", "on", "true"},
     {"GCFREEZE_RESHARE_THREADS", "off", "false"},
     {"GCFREEZE_RESHARE_THREADS", "2", NULL},
-
-    {"GCFREEZE_KSM", "on", "true"},
-    {"GCFREEZE_KSM", "off", "false"},
-    {"GCFREEZE_KSM", "merge", NULL},
 
     {"GCFREEZE_ONLY", "gunicorn,uwsgi*", "gunicorn,uwsgi*"},
     {"GCFREEZE_ONLY", ",, ,", ",, ,"},
