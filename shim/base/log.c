@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,17 +15,32 @@
  * bytes at most, and each %p in it may become longer. */
 enum { PATH_SIZE = 2048 };
 
+struct file {
+    bool there;
+    dev_t device;
+    ino_t inode;
+};
+
 static struct {
     enum gf_log_level level;
     const char *path;
-    bool no_stderr; /* closed at load: what gets its number later is a file of the host's */
+    struct file error; /* stderr at load; what gets its number later is a file of the host's */
 } target;
 
+/* syscall(2), because libc's fstat is bound to another version of glibc. Not there, if it is
+ * closed. */
+static struct file find_stderr(void) {
+    struct stat status;
+    if (syscall(SYS_fstat, STDERR_FILENO, &status) != 0)
+        return (struct file){0};
+    return (struct file){.there = true, .device = status.st_dev, .inode = status.st_ino};
+}
+
 void gf_log_init(enum gf_log_level level, const char *path) {
+    int saved_errno = errno;
     target.level = level;
     target.path = path;
-    int saved_errno = errno;
-    target.no_stderr = fcntl(STDERR_FILENO, F_GETFD) < 0;
+    target.error = find_stderr();
     errno = saved_errno;
 }
 
@@ -65,7 +82,8 @@ static void write_quietly(int fd, const char *data, size_t size) {
 }
 
 static void write_stderr(const char *data, size_t size) {
-    if (!target.no_stderr)
+    const struct file now = find_stderr(), *before = &target.error;
+    if (now.there && before->there && now.device == before->device && now.inode == before->inode)
         write_quietly(STDERR_FILENO, data, size);
 }
 

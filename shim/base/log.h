@@ -13,7 +13,8 @@
 enum gf_log_level { GF_LOG_NONE, GF_LOG_ERROR, GF_LOG_WARN, GF_LOG_INFO, GF_LOG_DEBUG };
 
 /* `path` is absolute and may hold %p for the pid, or it is empty for stderr. It is kept, not
- * copied: it must outlive the process. A stderr that is closed now stays unused. Phase: load. */
+ * copied: it must outlive the process. Only the file that is stderr now gets lines: a file that the
+ * host opens or puts there later is none of ours. Phase: load. */
 void gf_log_init(enum gf_log_level level, const char *path);
 
 /* Is anybody interested in this level? */

@@ -1,7 +1,7 @@
 """What the log says, and where, with each interpreter."""
 
 import json
-import re
+import subprocess
 
 import pytest
 from conftest import environment, run
@@ -84,3 +84,34 @@ def test_quiet_levels_say_nothing_of_forks(python, level):
 
 def test_an_inert_library_says_nothing(python):
     assert run([python.path, "-c", FORKS], environment(**{"": 0, "LOG": "debug"})).stderr == ""
+
+
+REPLACED = """
+import os, sys
+os.close(2)
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
+assert file == 2, file
+if os.fork() == 0:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()
+os.write(2, b"the host's")
+"""
+
+
+@pytest.mark.parametrize("knobs", [{}, {"LOG_FILE": "/nonexistent/log"}])
+def test_a_file_that_got_the_number_of_stderr_is_the_hosts(python, tmp_path, knobs):
+    path = tmp_path / "host"
+    outcome = run([python.path, "-c", REPLACED, str(path)], environment(**knobs))
+    assert path.read_text() == "the host's"
+    assert outcome.stderr == ""
+
+
+def test_a_stderr_that_is_a_file_gets_the_lines(python, tmp_path):
+    path = tmp_path / "errors"
+    with path.open("w") as errors:
+        command = [python.path, "-c", FORKS]
+        subprocess.run(command, env=environment(), stderr=errors, check=True, timeout=300)
+    assert [line.split()[1] for line in path.read_text().splitlines()] == ["freeze", "skip"]

@@ -224,6 +224,68 @@ static void a_name_longer_than_any_path_gives_up(void **state) {
     assert_int_equal(strlen(strchr(text, '\n')), 1);
 }
 
+/* ---- a stderr that became another file ---- */
+
+/* As a daemon does it: closed, and the number is the next file's. Returns the real one. */
+static int replace_stderr(const char *path) {
+    int kept = dup(STDERR_FILENO);
+    close(STDERR_FILENO);
+    GF_CHILD_CHECK(open(path, O_RDWR | O_CREAT, 0600) == STDERR_FILENO);
+    return kept;
+}
+
+static void log_into_a_file_of_the_host(void *log_path) {
+    char *path = in_folder("host");
+    gf_log_init(GF_LOG_INFO, log_path);
+    int kept = replace_stderr(path);
+    errno = EXDEV;
+    gf_log_line(GF_LOG_INFO, "lost");
+    int after = errno;
+    dup2(kept, STDERR_FILENO);
+    GF_CHILD_CHECK(after == EXDEV);
+    gf_log_line(GF_LOG_INFO, "back");
+}
+
+static void a_file_that_got_the_number_of_stderr_is_the_hosts(void **state) {
+    char text[4096], host[256];
+    (void)state;
+    assert_child_succeeded(gf_test_child(log_into_a_file_of_the_host, "", text, sizeof text), text);
+    assert_string_equal(text, "back\n");
+    read_file(in_folder("host"), host, sizeof host);
+    assert_string_equal(host, "");
+}
+
+static void giving_up_is_not_told_to_a_file_of_the_host(void **state) {
+    char text[4096], host[256], nowhere[128];
+    (void)state;
+    snprintf(nowhere, sizeof nowhere, "%s/not/there", folder);
+    assert_child_succeeded(gf_test_child(log_into_a_file_of_the_host, nowhere, text, sizeof text),
+                           text);
+    assert_string_equal(text, "");
+    read_file(in_folder("host"), host, sizeof host);
+    assert_string_equal(host, "");
+}
+
+static void log_into_another_pipe(void *argument) {
+    int ends[2];
+    char byte;
+    (void)argument;
+    gf_log_init(GF_LOG_INFO, "");
+    GF_CHILD_CHECK(pipe2(ends, O_NONBLOCK) == 0);
+    int kept = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    gf_log_line(GF_LOG_INFO, "lost");
+    dup2(kept, STDERR_FILENO);
+    GF_CHILD_CHECK(read(ends[0], &byte, 1) == -1 && errno == EAGAIN);
+}
+
+static void a_pipe_is_not_another_pipe(void **state) {
+    char text[256];
+    (void)state;
+    assert_child_succeeded(gf_test_child(log_into_another_pipe, NULL, text, sizeof text), text);
+    assert_string_equal(text, "");
+}
+
 /* ---- writes that fail ---- */
 
 static void log_without_stderr(void *argument) {
@@ -406,6 +468,9 @@ int main(void) {
         WITH_FOLDER(a_fifo_that_nobody_reads_does_not_hang),
         cmocka_unit_test(the_longest_name_still_leaves_room_for_why),
         cmocka_unit_test(a_name_longer_than_any_path_gives_up),
+        WITH_FOLDER(a_file_that_got_the_number_of_stderr_is_the_hosts),
+        WITH_FOLDER(giving_up_is_not_told_to_a_file_of_the_host),
+        cmocka_unit_test(a_pipe_is_not_another_pipe),
         cmocka_unit_test(a_closed_stderr_loses_the_line_only),
         cmocka_unit_test(a_full_disk_loses_the_line_only),
         WITH_FOLDER(a_file_size_limit_does_not_kill),
