@@ -1,6 +1,7 @@
 """The program `gcfreeze` as a person would use it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ sys.path.insert(0, str(ROOT / "test" / "integration"))
 
 PROGRAM = os.environ.get("GCFREEZE_TEST_CLI", str(ROOT / "build-debug" / "gcfreeze"))
 LIBRARY = os.environ.get("GCFREEZE_TEST_LIBRARY", str(ROOT / "build-debug" / "libgcfreeze.so"))
+
+
+# What a shell runs in the background has SIGINT ignored, and so would all programs here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def clean_environment(**more):

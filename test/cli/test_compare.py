@@ -39,6 +39,8 @@ def within(figure, other):
     return abs(figure - other) <= 0.05 * other + 100  # KiB
 
 
+# the two readings are of one moment only where both are scheduled at once
+@pytest.mark.long
 @pytest.mark.parametrize("modes", ["off,freeze,immortal", "reshare,all"])
 def test_memory_agrees_with_an_independent_reading(tmp_path, modes):
     with demo(modes, 4, tmp_path) as process:
@@ -131,6 +133,7 @@ def test_every_kind_of_answer_is_understood(compare, answer):
         assert requests["connection"] >= requests["/"]
 
 
+@pytest.mark.long  # a rate can be kept where the clients are scheduled in time
 def test_pages_are_asked_for_in_turn_at_the_rate(compare):
     running = compare(
         *("--url={url}%s" % path for path in "abc"),

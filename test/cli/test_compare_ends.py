@@ -139,7 +139,7 @@ def test_no_command(gcfreeze):
 def test_a_server_that_crashes_is_said_and_measured_until_then(compare, tmp_path):
     crash = tmp_path / "crash"
     running = compare(
-        "--url={url}", "--seconds=100", "--json", "--output", tmp_path / "page.html",
+        "--url={url}", "--seconds=100", "--rate=100", "--json", "--output", tmp_path / "page.html",
         server=["--crash", crash, "--say", "about to fall"],
     )  # fmt: skip
     asked(running)
@@ -158,7 +158,7 @@ def test_a_server_that_crashes_is_said_and_measured_until_then(compare, tmp_path
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_server_and_writes_what_there_is(compare, tmp_path, number):
     page = tmp_path / "page.html"
-    running = compare("--url={url}", "--seconds=100", "--output", page, "--modes=freeze,off")
+    running = compare("--url={url}", "--seconds=100", "--rate=100", "--output", page, "--modes=freeze,off")
     pids = asked(running)
     running.send(number)
     code, stdout, _ = running.end()
@@ -187,7 +187,7 @@ def test_daemons_and_sessions_are_stopped_too(compare):
 
 
 def test_a_second_signal_does_not_wait_for_stubborn_workers(compare):
-    running = compare("--url={url}", "--seconds=100", server=["--stubborn"])
+    running = compare("--url={url}", "--seconds=100", "--rate=100", server=["--stubborn"])
     pids = asked(running)
     running.send(signal.SIGINT)
     _, parent, *workers = pids  # the first one is gcfreeze's keeper
@@ -200,7 +200,7 @@ def test_a_second_signal_does_not_wait_for_stubborn_workers(compare):
 
 @pytest.mark.parametrize("server", [[], ["--daemon"], ["--stubborn"]])
 def test_nothing_is_left_if_gcfreeze_is_killed(compare, server):
-    running = compare("--url={url}", "--seconds=100", server=server)
+    running = compare("--url={url}", "--seconds=100", "--rate=100", server=server)
     pids = asked(running)
     running.process.kill()
     wait_for("the server's end", lambda: all_gone(pids))

@@ -8,6 +8,7 @@ interpreter of each layout (script/pythons --gate).
 
 import os
 import re
+import signal
 import subprocess
 import sysconfig
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ LIBRARY = os.environ.get("GCFREEZE_TEST_LIBRARY", str(ROOT / "build-debug" / "li
 MUSL = "musl" in sysconfig.get_config_var("HOST_GNU_TYPE")
 GATE = os.environ.get("GCFREEZE_TEST_GATE") == "1"
 WANTED = [] if GATE else [(3, minor) for minor in range(8, 14)]
+
+
+# What a shell runs in the background has SIGINT ignored, and so would all programs here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

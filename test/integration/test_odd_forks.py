@@ -31,7 +31,7 @@ def test_c_code_that_forks_without_the_interpreter_is_not_made_to_wait_for_it(py
         python,
         """
 import ctypes, signal, threading
-signal.alarm(30)
+signal.alarm(120)
 library = os.environ["GCFREEZE_TEST_ODD"]
 detached, attached = ctypes.CDLL(library), ctypes.PyDLL(library)
 pids = []

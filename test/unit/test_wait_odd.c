@@ -365,7 +365,7 @@ static void answer(void *argument) {
     const struct answer *asked = argument;
     if (asked->waits == &gf_waits_ours)
         gf_waits_start();
-    alarm(10);
+    alarm(60);
     errno = 0;
     int result = asked->odd->call(asked->waits);
     dprintf(STDERR_FILENO, "%d, errno %d", result, result < 0 ? errno : 0);

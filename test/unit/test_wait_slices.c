@@ -144,7 +144,7 @@ static void what_is_accepted_after_something_was_ready_is_there_already(void **s
 
 /* The child of a vfork runs in its parent's memory. */
 _Noreturn static void borrow(void) {
-    alarm(10);
+    alarm(60);
     struct pollfd file = {.fd = -1};
     if (gf_wait_poll(&file, 1, 20, NULL) != 0)
         _exit(1);

@@ -72,9 +72,9 @@ class Installation:
         pytest.param(
             command,
             id=name,
-            marks=pytest.mark.skipif(
+            marks=[pytest.mark.skipif(
                 not os.path.exists(command), reason="not installed: the %s gunicorn" % name
-            ),
+            )] + [pytest.mark.long] * (name != "current"),
         )
         for name, command in COMMANDS.items()
     ]
