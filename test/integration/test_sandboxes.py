@@ -27,13 +27,23 @@ def answer(listener):
         client = listener.accept()[0]
         size = client.recv(100)
         if size == b"end":
-            # none of the waits above lasts where the parent is quicker
-            for _ in range(3):
+            # None of the waits above lasts where the parent is quicker, and one whose time is over before a
+            # pass begins, on a busy machine, is one without.
+            for _ in range(20 if os.environ.get("GCFREEZE") != "0" else 1):
                 select.select([], [], [], 0.02)
+                if passed():
+                    break
             os._exit(0)
         total = sum(row[0] + len(row[1]) for row in DATA[: int(size)])
         client.sendall(json.dumps([total, gc.get_threshold(), gc.isenabled()]).encode())
         client.close()
+
+def passed():
+    try:
+        with open(os.environ["GCFREEZE_LOG_FILE"]) as log:
+            return "]: reshare " in log.read()
+    except OSError:
+        return False
 
 def ask(address, what):
     with socket.socket(socket.AF_UNIX) as client:

@@ -1,4 +1,4 @@
-"""Some of CPython's own modules, in seconds and in every mode; script/suites runs all of them."""
+"""Some of CPython's own modules, in every mode; script/suites runs all of them."""
 
 import cpython
 import modes
@@ -7,9 +7,8 @@ import report
 import runs
 
 PYTHONS = cpython.with_tests()
-MODULES = """
-    test_epoll test_gc test_openpty test_popen test_posix test_select test_threading_local
-""".split()
+LONG = "test_epoll test_popen test_posix test_select test_threading_local".split()
+MODULES = ["test_gc", "test_openpty", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)]
 
 
 @pytest.mark.parametrize("module", MODULES)
