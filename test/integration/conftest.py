@@ -118,7 +118,7 @@ class Outcome:
 EVENT = re.compile(r'^gcfreeze\[\d+\]: (freeze|skip) (\S+) .*?caller="([^"]*)"', re.M)
 
 
-def run(command, env, check=True, timeout=300, **options):
+def run(command, env, check=True, timeout=600, **options):
     """Runs to the end; stderr holds the library's log unless GCFREEZE_LOG_FILE says otherwise."""
     done = subprocess.run(
         command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **options

@@ -24,14 +24,14 @@ ALWAYS = {"RESHARE": 1, "RESHARE_THREADS": "on", "TEST_RESHARE": "always"}
 def scenario(python, name, preload=LIBRARY, **knobs):
     env = environment(**{**ALWAYS, **knobs})
     env.update(LD_PRELOAD=preload, PYTHONDONTWRITEBYTECODE="1")
-    outcome = run([python.path, str(HOSTS / "torture_threads.py"), TORTURE, name], env, timeout=120)
+    outcome = run([python.path, str(HOSTS / "torture_threads.py"), TORTURE, name], env)
     return json.loads(outcome.stdout)
 
 
 def test_random_work_of_four_threads(python):
     env = environment(**ALWAYS, WHEN="every")
     program = [python.path, str(HOSTS / "torture.py"), TORTURE, "5", "2", "400000", "4"]
-    reports = [json.loads(line) for line in run(program, env, timeout=120).stdout.splitlines()]
+    reports = [json.loads(line) for line in run(program, env).stdout.splitlines()]
     assert [report["who"] for report in reports] == ["worker", "worker", "parent"]
     for report in reports:
         assert report["given"] > 0 and report["reason"] in ("none", "busy-threads"), report

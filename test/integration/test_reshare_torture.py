@@ -21,7 +21,7 @@ LONG = os.environ.get("GCFREEZE_TEST_LONG") == "1"
 
 GENERATIONS = 12 if LONG else 3
 OPERATIONS = 10**9 // (max(len(PYTHONS), 1) * GENERATIONS) + 1 if LONG else 3 * 10**6
-DEADLINE = 1000 if LONG else 60
+DEADLINE = 1000 if LONG else 300
 
 
 def torture(python, seed, **knobs):

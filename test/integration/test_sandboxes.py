@@ -102,7 +102,7 @@ def serve(tmp_path):
         # what stands in front is not to be judged by what the library does in it
         env["TEST_PRELOAD"] = env.pop("LD_PRELOAD")
         setup = ["/bin/sh", "-c", 'LD_PRELOAD=$TEST_PRELOAD; export LD_PRELOAD; exec "$@"', "sh"]
-        run([*front, *setup, python.path, str(script), str(answers)], env, timeout=120)
+        run([*front, *setup, python.path, str(script), str(answers)], env)
         return Served(answers.read_text(), log.read_text() if log.exists() else "")
 
     def serve(python, front=(), before="", **knobs):

@@ -23,7 +23,7 @@
 #include "host.h"
 #include "life.h"
 
-enum { STRESS_FORKS = 200, HANG_AFTER = 120 };
+enum { STRESS_FORKS = 200, HANG_AFTER = 300 };
 
 static void *saved; /* the main thread's state while it is detached */
 

@@ -21,7 +21,7 @@ import threading
 
 REGIONS = 3000  # a generation's
 BATCH = 20000  # operations of C between two waits
-DEADLINE = int(os.environ.get("GCFREEZE_TEST_DEADLINE", "60"))  # damaged objects may do anything
+DEADLINE = int(os.environ.get("GCFREEZE_TEST_DEADLINE", "300"))  # damaged objects may do anything
 
 lib = ctypes.PyDLL(sys.argv[1])
 

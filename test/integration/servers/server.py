@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conftest import environment
 
-from servers.process import read_stat, send, wait_for, working_in
+from servers.process import DEADLINE, read_stat, send, wait_for, working_in
 from servers.report import MODES
 
 APPLICATIONS = [Path(__file__).with_name(name) for name in ("app.py", "asgi.py")]
@@ -125,7 +125,7 @@ class Server:
 
     def get(self, path):
         with self.connect() as client:
-            client.settimeout(60)
+            client.settimeout(DEADLINE)
             client.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
             head, body = b"".join(iter(lambda: client.recv(65536), b"")).split(b"\r\n\r\n", 1)
         assert b" 200 OK" in head, head
@@ -183,7 +183,9 @@ class Server:
 
 class Gunicorn(Server):
     def __init__(self, command, folder, options, library=True, app="app:app", **more):
-        command = [command, "--bind", "unix:socket", "--pid", "pid", *options, app]
+        # A worker that stands still while another one is asked is not dead.
+        patient = ["--timeout", "300", "--graceful-timeout", "300"]
+        command = [command, "--bind", "unix:socket", "--pid", "pid", *patient, *options, app]
         super().__init__(command, folder, library, **more)
 
     @cached_property
