@@ -81,6 +81,8 @@ HOSTS = {
     # forkserver from 3.14 on, fork before
     "multiprocessing.Pool, default": ("pool", None),
 }
+FORKING = [host for host in HOSTS if HOSTS[host][1] == "fork"]
+OTHERS = [pytest.param(host, marks=pytest.mark.long) for host in HOSTS if host not in FORKING]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def settings(answer):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", FORKING + OTHERS)
 def test_workers_share_the_heap(python, tmp_path, plain, host, mode):
     if (python, host) not in plain:
         plain[python, host], _ = ask(python, tmp_path, host, **{"": 0})
@@ -175,6 +177,7 @@ def freed(python, folder, megabytes, cyclic, **knobs):
     return loaded - after, after - unfrozen
 
 
+@pytest.mark.long
 def test_parent_gets_a_gigabyte_back_that_its_pool_has_seen(python, tmp_path):
     unaided, _ = freed(python, tmp_path, 1024, False, **{"": 0})
     ours, unfrozen = freed(python, tmp_path, 1024, False)
