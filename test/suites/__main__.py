@@ -1,9 +1,10 @@
 """Other people's tests, with the library and without, compared test by test.
 
-  script/suites cpython            CPython's own tests: every interpreter that has them, every mode
-  script/suites cpython --quick    one interpreter, twelve modules, chosen by the seed: a few minutes
-  script/suites hosts              the own tests of gunicorn, billiard and uvicorn
-  script/suites report             writes the tables of docs/reliability.md from all results
+  script/suites cpython              CPython's own tests: every interpreter that has them, every mode
+  script/suites cpython --promised   what a user sets, alone, where nothing may differ; a freeze by hand beside it
+  script/suites cpython --quick      one interpreter, twelve modules, chosen by the seed: a few minutes
+  script/suites hosts                the own tests of gunicorn, billiard and uvicorn
+  script/suites report               writes the tables of docs/reliability.md from all results
 
 Results are kept, so that --continue goes on where a run ended. The exit status is 1 if anything
 differs that is neither unstable without the library nor has a reason in test/suites/reasons.py.
@@ -37,6 +38,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="script/suites", description=__doc__, formatter_class=raw)
     add = parser.add_argument
     add("what", choices=["cpython", "hosts", "report"])
+    add("--promised", action="store_true", help="modes that a user sets, some modules, 3.12 and later")
     add("--quick", action="store_true", help="one interpreter and some modules")
     add("--python", action="append", metavar="3.13", help="interpreters whose name starts so")
     add("--only", action="append", metavar="NAME", help="only this module, or this host")
@@ -58,6 +60,10 @@ def chosen(options):
     if options.python:
         pythons = [p for p in pythons if str(p).startswith(tuple(options.python))]
     modules = options.only or cpython.MODULES
+    if options.promised:
+        pythons, promised = cpython.promised(pythons)
+        modules = [module for module in promised if module in modules]
+        options.mode = options.mode or list(modes.PROMISED)
     if not pythons:
         sys.exit("suites: no such interpreter here comes with CPython's tests")
     if options.quick:

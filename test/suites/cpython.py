@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import modes
-import places
-from conftest import PYTHONS, environment
+from conftest import PYTHONS
 from immortal import immortal_from
-from runs import FOLDER, Suite
+from modes import FOLDER
+from runs import Suite, without_library
 
 FAST_MODULES = """
     test_fork1 test_wait3 test_wait4 test_os test_posix test_pty test_openpty
@@ -36,12 +36,16 @@ LONG_MODULES = """
 # In an order that leaves the last ones little to wait for.
 MODULES = [*LONG_MODULES, *SLOW_MODULES, *FAST_MODULES]
 
+# Where nothing may differ with what a user sets, from 3.12 on.
+PROMISED_MODULES = """
+    test_fork1 test_os test_gc test_pty test_posix test_wait3 test_wait4 test_weakref test_generators
+    test_threading test_subprocess test_concurrent_futures test_multiprocessing_fork
+""".split()
+PROMISED_FROM = (3, 12)
+
 # The quick choice: one interpreter, these, and some of the fast ones.
 CORE_MODULES = ["test_gc", "test_os", "test_subprocess", "test_threading"]
 QUICK_COUNT = 8
-
-# test_gc waits for automatic collections, which are what is put off.
-KNOBS = {"test_gc": {"STARTUP": "keep"}}
 
 OPTIONS = {
     "test_socket": ["--ignore", "*VSOCK*"],  # these bind a fixed port of the machine, where two runs meet
@@ -55,11 +59,9 @@ DEADLINE = 900
 
 def asks(python, *arguments):
     """Whether the interpreter ends well with these arguments."""
-    env = environment()
-    del env["LD_PRELOAD"]
     command = [python.path, *arguments]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.run(command, env=env, **quiet).returncode == 0
+    return subprocess.run(command, env=without_library(), **quiet).returncode == 0
 
 
 def with_tests():
@@ -76,15 +78,14 @@ def modules_of(python):
 
 
 def modes_of(python, module, knobs, seed):
-    """{mode: knobs}; what is chosen by chance differs from module to module, and only with the seed."""
-    names = ["freeze", "freeze+often"]
-    if immortal_from(python):
-        names = ["freeze", "immortal", "immortal+often"]
-    names += ["reshare", "reshare+threads"]
-    chosen = {name: modes.MODES[name] for name in names}
+    """What is chosen by chance differs from module to module, and only with the seed."""
+    immortal = immortal_from(python)
+    chosen = {name: mode for name, mode in modes.PROMISED.items() if immortal or name != "immortal"}
+    for name in ["immortal+often" if immortal else "freeze+often", "reshare+threads"]:
+        chosen[name] = modes.HARDER[name]
     chance = random.Random("%s %s %s" % (seed, python, module))
-    chosen["chance"] = modes.by_chance(knobs, chance)
-    return {name: {"LOG": "info", **chosen[name], **KNOBS.get(module, {})} for name in chosen}
+    chosen[modes.CHANCE] = modes.logged(**modes.by_chance(knobs, chance))
+    return chosen
 
 
 def suite(python, module, walltime, modes):
@@ -95,7 +96,6 @@ def suite(python, module, walltime, modes):
         command=[python.path, "-m", "test", *options, module],
         modes=modes,
         deadline=DEADLINE,
-        always={"PYTHONPATH": str(places.SITE)},
     )
 
 
@@ -109,6 +109,10 @@ def suites_of(python, modules, knobs, seed):
         for module in modules_of(python)
         if module in modules
     ]
+
+
+def promised(pythons):
+    return [python for python in pythons if python.version >= PROMISED_FROM], PROMISED_MODULES
 
 
 def quick(pythons, seed):

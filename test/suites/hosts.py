@@ -2,7 +2,8 @@
 
 import modes
 import places
-from runs import FOLDER, Suite
+from modes import FOLDER
+from runs import Suite
 
 # Each host's tests, and what its pytest needs to be told.
 HOSTS = {
@@ -22,9 +23,9 @@ def suite(host):
     return Suite(
         name="hosts/" + host,
         command=[str(venv / "bin" / "python"), "-m", "pytest", *options, *HOSTS[host]],
-        modes={name: {"LOG": "info", **modes.MODES[name]} for name in MODES},
+        modes={name: modes.HARDER[name] for name in MODES},
         deadline=DEADLINE,
-        always={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(places.SITE)},
+        always={"PYTHONDONTWRITEBYTECODE": "1"},
         folder=venv / "source",
     )
 

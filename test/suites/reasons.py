@@ -43,7 +43,7 @@ REASONS = [
     *(
         (
             "3.*/test_multiprocessing_*",
-            "*often|reshare*|chance",
+            "*often|reshare+threads|chance",
             test,
             outcome,
             "the fork at the start has a child that holds the resource tracker's pipe for a moment",

@@ -17,9 +17,9 @@ from pathlib import Path
 import outcomes
 import places
 from conftest import environment
+from modes import FOLDER
 
 WITHOUT = "without"
-FOLDER = "{folder}"  # in a command: where a run writes results.xml, and whatever else
 
 # So often is a suite run again without the library if anything differs: is it stable by itself?
 MORE_RUNS_WITHOUT = 3
@@ -34,7 +34,7 @@ class Suite:
 
     name: str  # of the file of its results
     command: list
-    modes: dict  # {name: knobs}
+    modes: dict  # {name: variables}, of modes.py
     deadline: int  # seconds for one run
     always: dict = field(default_factory=dict)  # environment of all its runs
     folder: Path = None
@@ -84,14 +84,18 @@ def acted(log):
     return counts
 
 
-def run_once(suite, knobs, keep):
-    """One run, with the library if there are knobs. What it said goes to `keep`.output and .log."""
+def without_library():
+    env = environment()
+    del env["LD_PRELOAD"], env["GCFREEZE_LOG"]
+    return env
+
+
+def run_once(suite, mode, keep):
+    """One run, with the variables of a mode. What it said goes to `keep`.output and .log."""
     folder = Path(tempfile.mkdtemp(prefix="suite-"))
     try:
-        env = environment(LOG_FILE=folder / "log", **knobs) if knobs else environment()
-        if not knobs:
-            del env["LD_PRELOAD"], env["GCFREEZE_LOG"]
-        env.update(suite.always, HOME=str(folder), TMPDIR=str(folder))
+        env = {**without_library(), **suite.always, **mode, "HOME": FOLDER, "TMPDIR": FOLDER}
+        env = {name: value.replace(FOLDER, str(folder)) for name, value in env.items()}
         began = time.monotonic()
         command = [part.replace(FOLDER, str(folder)) for part in suite.command]
         end = execute(command, env, suite.folder or folder, folder / "output", suite.deadline)
@@ -99,7 +103,7 @@ def run_once(suite, knobs, keep):
             if (folder / kind).exists():
                 shutil.copy(folder / kind, "%s.%s" % (keep, kind))
         return {
-            "knobs": knobs,
+            "environment": mode,
             "seconds": round(time.monotonic() - began, 1),
             "acted": acted(folder / "log"),
             "outcomes": {**outcomes.read(folder / "results.xml"), outcomes.AS_A_WHOLE: end},
@@ -121,8 +125,8 @@ def run_all(suite, results, say):
     for old in keep.parent.glob(keep.name + ".*"):
         old.unlink()
     cell = {WITHOUT: [run_once(suite, {}, "%s.without" % keep)], "with": {}}
-    for mode, knobs in suite.modes.items():
-        run = cell["with"][mode] = run_once(suite, knobs, "%s.%s" % (keep, mode))
+    for mode, variables in suite.modes.items():
+        run = cell["with"][mode] = run_once(suite, variables, "%s.%s" % (keep, mode))
         comparison = compared(cell)[mode]
         say("%s %s: %d same, %d different (%d s)" % (
             suite.name, mode, len(comparison.same), len(comparison.different), run["seconds"]))  # fmt: skip

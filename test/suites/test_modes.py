@@ -6,6 +6,7 @@ import subprocess
 
 import modes
 import pytest
+import runs
 from conftest import PYTHONS, environment
 
 KNOBS = modes.read_knobs()
@@ -31,6 +32,13 @@ def test_a_knob_takes_several_values(knob):
 def test_a_kind_that_nobody_has_written_down_is_an_error():
     with pytest.raises(KeyError):
         modes.by_chance([{"name": "GCFREEZE_NEW", "type": "COLOUR", "values": "red"}], random.Random(0))
+
+
+def test_a_freeze_by_hand_comes_before_each_fork():
+    program = "import gc, os; [(os.fork() or os._exit(not gc.get_freeze_count())) and gc.unfreeze() for _ in '12']; "
+    program += "raise SystemExit(any([os.wait()[1] for _ in '12']))"
+    env = {**runs.without_library(), **modes.PROMISED[modes.BY_HAND]}
+    subprocess.run([PYTHONS[-1].path, "-c", program], env=env, check=True)
 
 
 def test_the_library_has_no_complaint_about_what_is_chosen(tmp_path):

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import modes
 import outcomes
 import report
 import runs
@@ -17,9 +18,11 @@ with open(folder + "/results.xml", "w") as file:
 """
 STABLE = "''"
 WITH_A_MODE = "'<failure/>' * (os.environ.get('GCFREEZE_MODE') == 'immortal')"
+LIKE_THE_HOOK = "'<failure/>' * ('GCFREEZE_MODE' in os.environ or 'FREEZE_BY_HAND' in os.environ)"
 NOT_TWICE_THE_SAME = "'<failure/>' * (os.path.exists({counter!r}) or bool(open({counter!r}, 'w')) and False)"
 
-MODES = {"freeze": {"MODE": "freeze"}, "immortal": {"MODE": "immortal"}}
+MODES = {mode: {"GCFREEZE_MODE": mode} for mode in ("freeze", "immortal")}
+HOOK = {modes.BY_HAND: {"FREEZE_BY_HAND": "1"}}
 
 
 def run(tmp_path, second, modes=MODES, deadline=60):
@@ -47,6 +50,37 @@ def test_a_test_that_fails_in_one_mode_is_told_with_the_output_of_its_runs(tmp_p
     assert len(results["host/suite"][runs.WITHOUT]) == 1 + runs.MORE_RUNS_WITHOUT
 
 
+def test_what_a_freeze_by_hand_changes_too_stands_beside_it(tmp_path):
+    results = run(tmp_path, LIKE_THE_HOOK, {"freeze": MODES["freeze"], **HOOK})
+    assert {(mode, test, why) for _, mode, test, _, _, why in report.differences(results)} == {
+        ("freeze", "two", report.LIKE_THE_HOOK),
+        (modes.BY_HAND, "two", report.THE_HOOK),
+    }
+    assert "host/suite: `two`: passed without, failure with by-hand, freeze" in report.lists(results)
+    assert report.counted(results, "freeze")["explained"] == 1
+    assert report.counted(results, modes.BY_HAND)["different"] == 1
+
+
+def test_what_a_freeze_by_hand_does_not_change_is_told(tmp_path):
+    results = run(tmp_path, WITH_A_MODE, {**MODES, **HOOK})
+    assert report.differences(results) == [("host/suite", "immortal", "two", "passed", "failure", None)]
+
+
+def test_a_promised_mode_sets_what_its_user_sets_and_nothing_else(tmp_path):
+    told = "'<skipped/>' + ''.join('</testcase><testcase name=%r>' % name for name in sorted(os.environ))"
+    results = run(tmp_path, told, {**modes.PROMISED})
+    (cell,) = results.values()
+    without = cell[runs.WITHOUT][0]["outcomes"]
+    added = {mode: run["outcomes"].keys() - without.keys() for mode, run in cell["with"].items()}
+    assert added == {
+        "default": {"LD_PRELOAD"},
+        "every": {"LD_PRELOAD", "GCFREEZE_WHEN"},
+        "immortal": {"LD_PRELOAD", "GCFREEZE_MODE"},
+        "reshare": {"LD_PRELOAD", "GCFREEZE_RESHARE", "GCFREEZE_TEST_RESHARE"},
+        modes.BY_HAND: {"PYTHONPATH", "FREEZE_BY_HAND"},
+    }
+
+
 def test_a_test_that_changes_without_the_library_is_unstable(tmp_path):
     results = run(tmp_path, NOT_TWICE_THE_SAME.format(counter=str(tmp_path / "counter")))
     assert report.differences(results) == []
@@ -55,7 +89,7 @@ def test_a_test_that_changes_without_the_library_is_unstable(tmp_path):
 
 def test_a_run_that_does_not_end_is_ended_and_told(tmp_path):
     endless = "os.environ.get('GCFREEZE_MODE') and __import__('signal').pause()"
-    results = run(tmp_path, endless, {"freeze": {"MODE": "freeze"}}, deadline=1)
+    results = run(tmp_path, endless, {"freeze": MODES["freeze"]}, deadline=1)
     found = {test: after for _, _, test, _, after, _ in report.differences(results)}
     assert found == {outcomes.AS_A_WHOLE: "not over after 1 s", "one": "absent", "two": "absent"}
 

@@ -1,4 +1,5 @@
-"""Every process of an interpreter forks once when it starts, if it is told to."""
+"""Every process of an interpreter forks once when it starts, or freezes before its forks as the
+documentation of gc.freeze has it, if it is told to."""
 
 import os
 
@@ -13,6 +14,12 @@ def is_main_interpreter():
         return False
     return True
 
+
+if os.environ.get("FREEZE_BY_HAND"):
+    import gc
+
+    os.register_at_fork(before=gc.freeze)
+    del gc
 
 if os.environ.get("GCFREEZE_TEST_FORK_AT_START") and is_main_interpreter():
     child = os.fork()
