@@ -91,7 +91,8 @@ def without_library():
 
 
 def run_once(suite, mode, keep):
-    """One run, with the variables of a mode. What it said goes to `keep`.output and .log."""
+    """One run, with the variables of a mode. What it said goes to `keep`.output and .log, and why tests
+    failed to .results.xml."""
     folder = Path(tempfile.mkdtemp(prefix="suite-"))
     try:
         env = {**without_library(), **suite.always, **mode, "HOME": FOLDER, "TMPDIR": FOLDER}
@@ -99,7 +100,7 @@ def run_once(suite, mode, keep):
         began = time.monotonic()
         command = [part.replace(FOLDER, str(folder)) for part in suite.command]
         end = execute(command, env, suite.folder or folder, folder / "output", suite.deadline)
-        for kind in ("output", "log"):
+        for kind in ("output", "log", "results.xml"):
             if (folder / kind).exists():
                 shutil.copy(folder / kind, "%s.%s" % (keep, kind))
         return {
