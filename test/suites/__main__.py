@@ -68,6 +68,9 @@ def chosen(options):
         sys.exit("suites: no such interpreter here comes with CPython's tests")
     if options.quick:
         pythons, modules = cpython.quick(pythons, options.seed)
+    for python in pythons:
+        if not cpython.preloads(python):
+            sys.exit("suites: %s does not preload %s" % (python, modes.LIBRARY))
     print("suites: seed %s; CPython %s" % (options.seed, " ".join(map(str, pythons))))
     knobs = modes.read_knobs()
     suites = [cpython.suites_of(python, modules, knobs, options.seed) for python in pythons]

@@ -57,11 +57,17 @@ OPTIONS = {
 DEADLINE = 900
 
 
-def asks(python, *arguments):
+def asks(python, *arguments, **variables):
     """Whether the interpreter ends well with these arguments."""
     command = [python.path, *arguments]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.run(command, env=without_library(), **quiet).returncode == 0
+    return subprocess.run(command, env={**without_library(), **variables}, **quiet).returncode == 0
+
+
+def preloads(python):
+    """Without a log, a library that the loader leaves out would be taken for one that changes nothing."""
+    code = "import os; assert os.path.realpath(os.environ['LD_PRELOAD']) in open('/proc/self/maps').read()"
+    return asks(python, "-c", code, **modes.library())
 
 
 def with_tests():

@@ -26,6 +26,12 @@ def test_what_becomes_of_each_test_is_the_same(module, tmp_path):
     assert cell["with"][often]["acted"]["freeze"] > 0
 
 
+def test_a_library_that_is_not_preloaded_is_seen(monkeypatch):
+    assert cpython.preloads(PYTHONS[-1])
+    monkeypatch.setattr(modes, "LIBRARY", "/nowhere/libgcfreeze.so")
+    assert not cpython.preloads(PYTHONS[-1])
+
+
 def test_what_is_promised_is_run_where_it_is_promised():
     pythons, promised = cpython.promised(PYTHONS)
     assert set(promised) <= set(cpython.MODULES)
