@@ -54,6 +54,10 @@ OPTIONS = {
     "test_socketserver": ["-u", "network"],  # this is the loopback interface
 }
 
+# {module: (the first version that needs no such options, options)}. A pool that ends while its feeder meets
+# an error may wait for itself for ever (gh-125451; 3.13.0 without the library: after five pools).
+UNTIL = {"test_concurrent_futures": ((3, 13, 1), ["--ignore", "*.test_shutdown_deadlock_pickle"])}
+
 DEADLINE = 900
 
 
@@ -96,6 +100,9 @@ def modes_of(python, module, knobs, seed):
 
 def suite(python, module, walltime, modes):
     options = ["--fail-env-changed", *walltime, *OPTIONS.get(module, [])]
+    mended, until_then = UNTIL.get(module, (python.version, []))
+    if python.version < mended:
+        options += until_then
     options += ["--tempdir", FOLDER, "--junit-xml", FOLDER + "/results.xml"]
     return Suite(
         name="%s/%s" % (python, module),
