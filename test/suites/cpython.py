@@ -58,7 +58,7 @@ OPTIONS = {
 # an error may wait for itself for ever (gh-125451; 3.13.0 without the library: after five pools).
 UNTIL = {"test_concurrent_futures": ((3, 13, 1), ["--ignore", "*.test_shutdown_deadlock_pickle"])}
 
-DEADLINE = 900
+DEADLINE = 1800
 
 
 def asks(python, *arguments, **variables):
