@@ -18,6 +18,7 @@
 #ifdef GF_OLDEST_GLIBC
 __asm__(".symver dlopen,dlopen@" GF_OLDEST_GLIBC);
 __asm__(".symver dlsym,dlsym@" GF_OLDEST_GLIBC);
+__asm__(".symver dlvsym,dlvsym@" GF_OLDEST_GLIBC);
 __asm__(".symver dladdr,dladdr@" GF_OLDEST_GLIBC);
 #endif
 

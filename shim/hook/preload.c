@@ -58,6 +58,29 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
     return real()->posix_spawnp(pid, file, actions, attributes, argv, environment);
 }
 
+#ifdef GF_OLD_SPAWN
+/* Exported by hook/versions.map under libc's name. */
+#define OLD(name) __asm__(".symver gf_old_" #name "," #name "@" GF_OLD_SPAWN)
+
+EXPORT __typeof__(posix_spawn) gf_old_posix_spawn, gf_old_posix_spawnp;
+OLD(posix_spawn);
+OLD(posix_spawnp);
+
+int gf_old_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes, char *const argv[],
+                       char *const environment[]) {
+    gf_engine_spawn();
+    return real()->old_posix_spawn(pid, path, actions, attributes, argv, environment);
+}
+
+int gf_old_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[],
+                        char *const environment[]) {
+    gf_engine_spawn();
+    return real()->old_posix_spawnp(pid, file, actions, attributes, argv, environment);
+}
+#endif
+
 EXPORT int sigaction(int signum, const struct sigaction *action, struct sigaction *old) {
     int result = real()->sigaction(signum, action, old);
     if (signum == SIGPIPE && action && action->sa_handler == SIG_IGN && result == 0)

@@ -14,10 +14,21 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+/* Up to glibc 2.15, posix_spawn tried a shell where a file is no program. What was linked before
+ * still asks for that (posix/spawn.c). 64-bit ARM and musl came later, or have one version of all.
+ * Of the other functions whose version is newer than glibc itself (forkpty, sem_wait and
+ * sem_timedwait moved into libc with 2.34), all versions do the same. */
+#if defined(__GLIBC__) && defined(__x86_64__)
+#define GF_OLD_SPAWN "GLIBC_2.2.5"
+#define GF_NEW_SPAWN "GLIBC_2.15"
+#endif
+
 struct gf_real {
-#define REAL(returns, name, arguments) returns(*name) arguments;
+#define REAL(returns, name, arguments)     returns(*name) arguments;
+#define REAL_OLD(returns, name, arguments) returns(*old_##name) arguments;
 #include "hook/real.def"
 #undef REAL
+#undef REAL_OLD
 };
 
 extern struct gf_real gf_real;

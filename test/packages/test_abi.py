@@ -24,7 +24,7 @@ def output_of(*command):
 def symbols():
     yield from re.findall(r"Library (soname: \[.*\])", output_of("readelf", "-dW", LIBRARY))
     # Num: Value Size Type Bind Vis Ndx Name
-    row = r"^ *\d+: \w+ +\d+ (\w+) +\w+ +\w+ +\d+ (\w+)"
+    row = r"^ *\d+: \w+ +\d+ (\w+) +\w+ +\w+ +\d+ (\S+)"
     rows = re.findall(row, output_of("readelf", "-W", "--dyn-syms", LIBRARY), re.M)
     yield from sorted("symbol %s %s" % (name, kind.lower()) for kind, name in rows)
 

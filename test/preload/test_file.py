@@ -66,7 +66,7 @@ def symbols(path):
     # Num: Value Size Type Bind Vis Ndx Name@Version
     pattern = r"^ *\d+: \w+ +\d+ \w+ +\w+ +\w+ +(\w+) (\w+)"
     rows = re.findall(pattern, readelf(path, "--dyn-syms"), re.M)
-    exported = {name for section, name in rows if section != "UND"}
+    exported = {name for section, name in rows if section not in ("UND", "ABS")}  # ABS: versions
     imported = {name for section, name in rows if section == "UND"}
     assert exported and imported
     return exported, imported
@@ -104,6 +104,18 @@ def test_exports_the_interposed_functions_and_its_own(path):
     public = set(re.findall(r"^GCFREEZE_API .*?(gcfreeze_\w+)[;(]", header, re.M))
     assert public
     assert symbols(path)[0] == FORKS | WAITS | public
+
+
+@of_libraries
+def test_programs_of_every_age_find_their_posix_spawn(path):
+    libc = subprocess.run([COMPILER, "-print-file-name=libc.so.6"], check=True, stdout=subprocess.PIPE, text=True)
+    pattern = r"(posix_spawnp?@@?GLIBC_[\d.]+)"
+    versions = re.findall(pattern, readelf(libc.stdout.strip(), "--dyn-syms"))
+    assert versions
+    if len(versions) > 2:
+        assert set(re.findall(pattern, readelf(path, "--dyn-syms"))) == set(versions)
+    else:  # one of each, which serves who asks for any
+        assert not re.findall(pattern, readelf(path, "--dyn-syms"))
 
 
 @of_libraries

@@ -40,10 +40,10 @@ KNOBS = {
 }  # fmt: skip
 
 
-def outcome(command, env):
+def outcome(command, env, cwd=None):
     done = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        timeout=120,
+        timeout=120, cwd=cwd,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -99,6 +99,44 @@ def test_system_without_proc():
     for command in ([FORKER], ["sh", "-c", "echo a | cat; exit 3"]):
         inside = [*hide, "env", "LD_PRELOAD=" + str(LIBRARY), "GCFREEZE_LOG=debug", *command]
         assert outcome(inside, environment(None)) == outcome(command, environment(None))
+
+
+# ---- functions that libc has in several versions
+
+SPAWNERS = [PROGRAMS / "preload_spawner", PROGRAMS / "preload_spawner_old"]
+OTHER = PROGRAMS / "libpreload_other.so"
+
+
+@pytest.fixture
+def script(tmp_path):
+    """What only a shell can execute: it does not say which program reads it."""
+    path = tmp_path / "script"
+    path.write_text('echo "script: $1"; exit 7\n')
+    path.chmod(0o755)
+    return path
+
+
+def spawn(spawner, script, *preload):
+    if not spawner.exists():
+        pytest.skip("this libc has one posix_spawn")
+    env = environment(" ".join(map(str, preload)))
+    # the shell looks for what posix_spawnp found in PATH where it is itself
+    return outcome([str(spawner), str(script)], dict(env, PATH=str(script.parent)), script.parent)
+
+
+@pytest.mark.parametrize("spawner", SPAWNERS, ids=lambda path: path.name)
+def test_programs_of_every_age_spawn_as_they_did(spawner, script):
+    plain = spawn(spawner, script)
+    assert plain[1].count(b"script: an argument") == (2 if spawner == SPAWNERS[1] else 0)
+    assert spawn(spawner, script, LIBRARY) == plain
+
+
+@pytest.mark.parametrize("spawner", SPAWNERS, ids=lambda path: path.name)
+def test_another_preloaded_library_gets_its_turn(spawner, script):
+    plain = spawn(spawner, script, OTHER)
+    assert b"the other library's posix_spawn" in plain[1]
+    assert spawn(spawner, script, LIBRARY, OTHER) == plain
+    assert spawn(spawner, script, OTHER, LIBRARY) == plain
 
 
 # ---- setuid programs: ld.so takes no preloaded library with a path there, so this one links to it
