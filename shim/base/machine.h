@@ -7,7 +7,7 @@
 #elif defined(__aarch64__)
 #define GF_MACHINE "aarch64"
 #else
-#error "this processor is not known: process/registers.h and base/loader.h have rows for it, too"
+#error "this processor is not known: process/registers.h has rows for it, too"
 #endif
 
 /* The flavour for other processes (process/unwind.h). */

@@ -1,9 +1,9 @@
 #include "cpython/watch.h"
 
+#include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "base/loader.h"
 #include "cpython/interpreter.h"
 #include "pages/arenas.h"
 

@@ -1,11 +1,10 @@
 #include "hook/real.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-#include "base/loader.h"
 
 struct gf_real gf_real;
 

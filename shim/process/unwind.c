@@ -1,5 +1,6 @@
 #include "process/unwind.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/loader.h"
 #include "base/machine.h"
 #include "process/elf.h"
 #include "process/registers.h"
