@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "base/cancel.h"
+#include "base/load.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static struct {
     enum gf_log_level level;
     const char *path;
     struct file error; /* stderr at load; what gets its number later is a file of the host's */
-} target;
+} target GF_AT_LOAD;
 
 /* syscall(2), because libc's fstat is bound to another version of glibc. Not there, if it is
  * closed. */

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/load.h"
 #include "base/text.h"
 
 enum kind { FLAG, NUMBER, CHOICE, WHEN, SECONDS, GLOBS, PATH };
@@ -22,7 +23,7 @@ static struct {
     char name[SHOWN];
     char value[SHOWN];
 } problems[PROBLEM_MAX];
-static size_t problem_count;
+static size_t problem_count GF_AT_LOAD;
 
 static void *field(struct gf_config *config, const struct gf_knob *knob) {
     return (char *)config + knob->offset;

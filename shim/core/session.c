@@ -4,13 +4,14 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "base/load.h"
 #include "base/machine.h"
 #include "base/text.h"
 #include "core/report.h"
 #include "core/reshare.h"
 #include "process/self.h"
 
-struct gf_session gf_session;
+struct gf_session gf_session GF_AT_LOAD;
 
 void gf_session_tell(enum gf_log_level level, const char *sentence) {
     gf_report_message(&gf_session.config, level, sentence);

@@ -11,7 +11,7 @@
 static const char *const landmarks[] = {"Py_GetVersion", "Py_IsInitialized", "PyGILState_Ensure"};
 
 static const struct {
-    const char *name;
+    char name[40]; /* no pointer: it would be written to in every process */
     size_t offset;
     bool required;
 } rows[] = {

@@ -13,7 +13,7 @@ enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END };
 
 static const struct {
     enum gf_fate fate;
-    const char *name;
+    char name[40]; /* no pointer: it would be written to in every process */
 } fates[] = {
 #define FATE(fate, name, reason) {(enum gf_fate)(fate), name},
 #include "cpython/fates.def"

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 
-struct gf_real gf_real;
+#include "base/load.h"
+
+struct gf_real gf_real GF_AT_LOAD;
 
 static const struct {
     const char *name;

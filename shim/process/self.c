@@ -6,17 +6,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/load.h"
+
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
 
-static struct gf_self names;
-static pid_t known_pid;
+static struct gf_self names GF_AT_LOAD;
+static pid_t known_pid GF_AT_LOAD;
 
 /* One page that the kernel hands to every forked child empty (MADV_WIPEONFORK, Linux 4.14). A child
  * with another pid that still finds the mark shares its parent's memory. Without the page every
  * unknown child counts as such a one, and is left alone. */
-static volatile int *mark;
+static volatile int *mark GF_AT_LOAD;
 
 static void copy(char *destination, const char *source) {
     size_t length = strlen(source);
