@@ -1,5 +1,6 @@
 #include "process/self.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,27 @@ static pid_t known_pid GF_AT_LOAD;
 
 /* One page that the kernel hands to every forked child empty (MADV_WIPEONFORK, Linux 4.14). A child
  * with another pid that still finds the mark shares its parent's memory. Without the page every
- * unknown child counts as such a one, and is left alone. */
-static volatile int *mark GF_AT_LOAD;
+ * unknown child counts as such a one, and is left alone.
+ *
+ * It is made when the loading process asks for the first time, which most never do. Until then a
+ * child may have borrowed memory as long as that process is its parent; later it is a copy, as a
+ * daemon is. */
+static volatile int *mark;
+static bool asked;
+
+static void make_mark(void) {
+    const size_t any = 1; /* the kernel takes it for a page */
+    int saved_errno = errno;
+    asked = true;
+    void *page = mmap(NULL, any, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page != MAP_FAILED && madvise(page, any, MADV_WIPEONFORK) == 0) {
+        mark = page;
+        *mark = 1;
+    } else if (page != MAP_FAILED) {
+        munmap(page, any);
+    }
+    errno = saved_errno;
+}
 
 static void copy(char *destination, const char *source) {
     size_t length = strlen(source);
@@ -71,18 +91,6 @@ static void parse_python_options(int argc, char **argv) {
 
 void gf_self_init(int argc, char **argv) {
     known_pid = getpid();
-    long page = sysconf(_SC_PAGESIZE);
-    if (page > 0) {
-        void *memory =
-            mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory != MAP_FAILED && madvise(memory, (size_t)page, MADV_WIPEONFORK) == 0)
-            mark = memory;
-        else if (memory != MAP_FAILED)
-            munmap(memory, (size_t)page);
-    }
-    if (mark)
-        *mark = 1;
-
     if (argc < 1 || !argv || !argv[0])
         return;
     copy(names.program, last_part(argv[0]));
@@ -101,9 +109,13 @@ const char *gf_self_title(void) {
 }
 
 enum gf_kin gf_self_kin(void) {
-    if (getpid() == known_pid)
+    if (getpid() == known_pid) {
+        if (!asked)
+            make_mark();
         return GF_KIN_SAME;
-    return mark && *mark == 0 ? GF_KIN_COPY : GF_KIN_BORROWER;
+    }
+    bool copy = asked ? mark && *mark == 0 : getppid() != known_pid;
+    return copy ? GF_KIN_COPY : GF_KIN_BORROWER;
 }
 
 pid_t gf_self_pid(void) {

@@ -32,7 +32,8 @@ const struct gf_self *gf_self_names(void);
 /* What an operator calls this program: the script, else the module, else the executable. */
 const char *gf_self_title(void);
 
-/* Which process are we in? Two system calls at most; async-signal-safe. */
+/* Which process are we in? Two system calls at most, and three the first time; async-signal-safe. A
+ * child of a process that never asked counts as a borrower until that process has ended. */
 enum gf_kin gf_self_kin(void);
 
 /* The pid that gf_self_init or gf_self_child saw. */

@@ -1,10 +1,12 @@
 #include "support/child.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,6 +146,14 @@ static pid_t clone_child(int flags, int (*body)(void *argument)) {
     return clone(body, stack + sizeof stack, flags | SIGCHLD, NULL);
 }
 
+static int kin_of_borrowing_grandchild(void *argument) {
+    (void)argument;
+    pid_t pid = clone_child(CLONE_VM | CLONE_VFORK, kin_of_child);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status);
+}
+
 static void the_loading_process_is_the_same(void **state) {
     (void)state;
     gf_self_init(0, NULL);
@@ -154,6 +164,7 @@ static void the_loading_process_is_the_same(void **state) {
 static void a_forked_child_is_a_copy_until_it_says_otherwise(void **state) {
     (void)state;
     gf_self_init(0, NULL);
+    assert_int_equal(gf_self_kin(), GF_KIN_SAME);
     pid_t pid = fork();
     if (pid == 0) {
         bool copy = gf_self_kin() == GF_KIN_COPY && gf_self_kin() == GF_KIN_COPY;
@@ -175,13 +186,43 @@ static void a_forked_child_is_a_copy_until_it_says_otherwise(void **state) {
 static void a_fork_that_passed_libc_by_is_a_copy(void **state) {
     (void)state;
     gf_self_init(0, NULL);
+    assert_int_equal(gf_self_kin(), GF_KIN_SAME);
     pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (pid == 0)
         syscall(SYS_exit_group, (int)gf_self_kin());
     assert_int_equal(exit_status(pid), GF_KIN_COPY);
 }
 
-static void a_vfork_child_is_a_borrower(void **state) {
+/* What daemon(3) does: the parent ends, and the child goes on. */
+static enum gf_kin kin_of_daemon(void) {
+    int ends[2];
+    char kin = 99;
+    assert_int_equal(pipe(ends), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        parent = getpid();
+        gf_self_init(0, NULL);
+        if (fork() != 0)
+            _exit(0);
+        while (getppid() == parent)
+            sched_yield();
+        kin = (char)gf_self_kin();
+        gf_self_child();
+        if (gf_self_kin() != GF_KIN_SAME || write(ends[1], &kin, 1) != 1)
+            _exit(1);
+        _exit(0);
+    }
+    assert_int_equal(exit_status(parent), 0);
+    assert_int_equal(read(ends[0], &kin, 1), 1);
+    return (enum gf_kin)kin;
+}
+
+static void a_daemon_is_a_copy_though_nobody_asked_before(void **state) {
+    (void)state;
+    assert_int_equal(kin_of_daemon(), GF_KIN_COPY);
+}
+
+static void a_vfork_child_is_a_borrower_though_nobody_asked_before(void **state) {
     (void)state;
     gf_self_init(0, NULL);
     assert_int_equal(exit_status(clone_child(CLONE_VM | CLONE_VFORK, kin_of_child)),
@@ -189,17 +230,34 @@ static void a_vfork_child_is_a_borrower(void **state) {
     assert_int_equal(gf_self_kin(), GF_KIN_SAME);
 }
 
-static int kin_of_borrowing_grandchild(void *argument) {
-    (void)argument;
-    pid_t pid = clone_child(CLONE_VM | CLONE_VFORK, kin_of_child);
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return WEXITSTATUS(status);
+static void asking_leaves_errno(void **state) {
+    (void)state;
+    gf_self_init(0, NULL);
+    const struct rlimit none = {0, RLIM_INFINITY};
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    errno = EXDEV;
+    enum gf_kin kin = gf_self_kin();
+    int after = errno;
+    setrlimit(RLIMIT_AS, &before);
+    assert_int_equal(kin, GF_KIN_SAME);
+    assert_int_equal(after, EXDEV);
+}
+
+static void a_vfork_child_is_a_borrower(void **state) {
+    (void)state;
+    gf_self_init(0, NULL);
+    assert_int_equal(gf_self_kin(), GF_KIN_SAME);
+    assert_int_equal(exit_status(clone_child(CLONE_VM | CLONE_VFORK, kin_of_child)),
+                     GF_KIN_BORROWER);
+    assert_int_equal(gf_self_kin(), GF_KIN_SAME);
 }
 
 static void a_vfork_child_of_a_copy_is_left_alone_too(void **state) {
     (void)state;
     gf_self_init(0, NULL);
+    assert_int_equal(gf_self_kin(), GF_KIN_SAME);
     pid_t pid = fork();
     if (pid == 0) {
         gf_self_child();
@@ -266,6 +324,9 @@ int main(void) {
         cmocka_unit_test(the_loading_process_is_the_same),
         cmocka_unit_test(a_forked_child_is_a_copy_until_it_says_otherwise),
         cmocka_unit_test(a_fork_that_passed_libc_by_is_a_copy),
+        cmocka_unit_test(a_daemon_is_a_copy_though_nobody_asked_before),
+        cmocka_unit_test(a_vfork_child_is_a_borrower_though_nobody_asked_before),
+        cmocka_unit_test(asking_leaves_errno),
         cmocka_unit_test(a_vfork_child_is_a_borrower),
         cmocka_unit_test(a_vfork_child_of_a_copy_is_left_alone_too),
         cmocka_unit_test(our_entry_and_no_other_leaves_ld_preload),
