@@ -53,6 +53,15 @@ def test_a_server_that_preloads_is_well(gcfreeze, server):
     assert outcome.returncode == (GOOD if os.geteuid() == 0 else WARNINGS)
 
 
+def test_pypy_is_no_cpython(gcfreeze):
+    if not shutil.which("pypy3"):
+        pytest.skip("no PyPy on this machine")
+    outcome = gcfreeze("doctor", "--json", "--", "pypy3", "app.py")
+    mark, finding = findings(outcome)["interpreter"]
+    assert mark == "failure" and finding.startswith("pypy 3.") and finding.endswith(" is no CPython")
+    assert outcome.returncode == FAILURE
+
+
 @pytest.mark.parametrize(
     "arguments, mark",
     [

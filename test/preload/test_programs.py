@@ -1,4 +1,4 @@
-"""Programs without Python: the same output and the same end, with the library and without it."""
+"""Programs without CPython: the same output and the same end, with the library and without it."""
 
 import os
 import shutil
@@ -8,6 +8,16 @@ import pytest
 from conftest import LIBRARY, PROGRAMS, environment
 
 FORKER = str(PROGRAMS / "preload_forker")
+
+PYPY = """
+import gc, os, signal, subprocess
+for _ in range(2):
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+gc.collect()
+print(signal.getsignal(signal.SIGPIPE), subprocess.call(["false"]))
+"""
 
 COMMANDS = {
     "true": ["true"],
@@ -25,6 +35,7 @@ COMMANDS = {
     "not found": ["env", "a-program-that-is-not-there"],
     "forks": [FORKER],
     "starved forks": [FORKER, "starve"],
+    "pypy": ["pypy3", "-c", PYPY],
 }
 
 KNOBS = {
@@ -51,6 +62,8 @@ def outcome(command, env, cwd=None):
 @pytest.mark.parametrize("knobs", KNOBS)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nobody_notices(command, knobs):
+    if not shutil.which(COMMANDS[command][0]):
+        pytest.skip("no %s on this machine" % COMMANDS[command][0])
     plain = outcome(COMMANDS[command], environment(None))
     assert outcome(COMMANDS[command], environment(**KNOBS[knobs])) == plain
 
