@@ -12,6 +12,9 @@ from bench.support.figure import Figure
 from bench.support.setup import environment, one_cpu
 
 BOUND = 100  # us
+BOUND_OF_EMPTY = 200  # %
+
+SIDES = ("without", "with", "with an empty library")
 
 
 def spawn(command, env):
@@ -33,6 +36,12 @@ def build_empty(directory):
     return str(path)
 
 
+def against_empty(rows):
+    """Per cent: what the library adds, of what an empty one does."""
+    ours, empty = (median(pairs.differences(rows, of=side)) for side in (1, 2))
+    return 100 * ours / empty
+
+
 def measure(setup):
     with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
         sides = [environment(), environment(setup.library), environment(build_empty(directory))]
@@ -41,14 +50,26 @@ def measure(setup):
                 setup.count(3000, 500), *(lambda env=env: spawn(["true"], env) for env in sides)
             )
     added = pairs.differences(rows)
+    what = "time added to a process without Python"
+    sides = dict(zip(SIDES, map(median, zip(*rows))))
     return [
         Figure(
-            what="time added to a process without Python",
+            what=what,
             subject="true",
             unit="us",
-            sides=dict(zip(["without", "with", "with an empty library"], map(median, zip(*rows)))),
+            sides=sides,
             value=median(added),
             interval=pairs.interval([added]),
             bound=BOUND,
-        )
+        ),
+        Figure(
+            what=what + ", of that by an empty library",
+            subject="true",
+            unit="%",
+            sides=sides,
+            value=against_empty(rows),
+            interval=pairs.interval([rows], of=against_empty),
+            bound=BOUND_OF_EMPTY,
+            digits=0,
+        ),
     ]

@@ -22,18 +22,18 @@ def differences(rows, of=1, to=0):
     return [row[of] - row[to] for row in rows]
 
 
-def interval(groups):
-    """The middle 95 % of medians, resampled: first whole groups, then inside each.
+def interval(groups, of=median):
+    """The middle 95 % of medians, or what else is asked `of` a sample, resampled: first whole groups, then inside each.
 
     A group is what shares its conditions, like the pairs of two long-lived processes: more pairs of
     one group say nothing about another one.
     """
     chance = random.Random(3)
-    medians = []
+    found = []
     for _ in range(RESAMPLES):
         sample = []
         for group in chance.choices(groups, k=len(groups)):
             sample += chance.choices(group, k=len(group))
-        medians.append(median(sample))
-    medians.sort()
-    return medians[RESAMPLES * 25 // 1000], medians[RESAMPLES * 975 // 1000 - 1]
+        found.append(of(sample))
+    found.sort()
+    return found[RESAMPLES * 25 // 1000], found[RESAMPLES * 975 // 1000 - 1]

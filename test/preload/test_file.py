@@ -4,10 +4,13 @@ The library is looked at as the tests use it and as a release build has it, the 
 """
 
 import re
+import resource
+import shutil
 import subprocess
+from collections import Counter
 
 import pytest
-from conftest import CMAKE, COMPILER, LIBRARY, ROOT
+from conftest import CMAKE, COMPILER, LIBRARY, ROOT, environment
 
 OLDEST_GLIBC = (2, 28)
 
@@ -135,6 +138,61 @@ def test_needs_no_newer_glibc(path):
     others = [(int(major), int(minor)) for name, major, minor in versions if name not in MOVED]
     assert others
     assert max(others) <= OLDEST_GLIBC
+
+
+# ---- what it costs programs that have no use for it
+
+of_releases = of("release-library")
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory):
+    """What preloading anything costs."""
+    path = tmp_path_factory.mktemp("empty") / "empty.so"
+    subprocess.run([COMPILER, "-shared", "-o", str(path), "-x", "c", "/dev/null"], check=True)
+    return path
+
+
+def system_calls(preload, trace):
+    env = ["%s=%s" % pair for pair in environment(preload).items()]
+    done = subprocess.run(
+        ["strace", "-o", str(trace), "env", "-i", *env, shutil.which("true")], stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        pytest.skip("strace may not trace here: " + done.stderr.strip())
+    calls = re.findall(r"^(\w+)\(", trace.read_text(), re.M)
+    return Counter(calls[len(calls) - calls[::-1].index("execve") :])
+
+
+@of_releases
+def test_loading_takes_two_system_calls_more_than_that_of_an_empty_library(path, empty, tmp_path):
+    if not shutil.which("strace"):
+        pytest.skip("no strace here")
+    mapped = "mmap"  # one for each segment, and one for variables that are zero
+    ours, others = system_calls(path, tmp_path / "ours"), system_calls(empty, tmp_path / "empty")
+    assert ours[mapped] <= others[mapped]
+    assert set(ours - others) <= {"getpid", "fstat"}
+    assert sum((ours - others).values()) <= 2
+
+
+@of_releases
+def test_relocations_write_to_one_page(path):
+    """What the dynamic linker writes to is read-only after that, and as many pages are copied."""
+    start, size = re.search(r"GNU_RELRO +\w+ +(\w+) +\w+ +\w+ +(\w+)", readelf(path, "--program-headers")).groups()
+    page = resource.getpagesize()
+    assert int(start, 16) // page == (int(start, 16) + int(size, 16) - 1) // page
+
+
+@of_releases
+def test_what_is_written_at_load_is_on_the_page_of_the_other_variables(path):
+    page = resource.getpagesize()
+    variables = readelf(path, "--symbols")
+    written = ["gf_session", "gf_real", "names", "known_pid", "problem_count", "target", "gcfreeze_page"]
+    pages = set()
+    for name in written:
+        start, size = re.search(r"(\w+) +(\w+) OBJECT +\w+ +\w+ +\d+ %s$" % name, variables, re.M).groups()
+        pages |= {int(start, 16) // page, (int(start, 16) + int(size, 0) - 1) // page}
+    assert len(pages) == 1
 
 
 # ---- what an attacker would like to find
