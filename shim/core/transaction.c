@@ -22,8 +22,7 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
         t->event.marked = runtime->immortalize(&t->event.complete);
         t->event.immortal_us = gf_clock_us() - frozen;
     }
-    /* The end of a worker would write to every immortal object; what has an end is mortal there. */
-    if (done && !gf_session.immortal)
+    if (done)
         runtime->thaw_at_exit();
     return runtime->resume(enabled) == 0 && done;
 }

@@ -22,6 +22,18 @@ struct gf_method {
 };
 enum { GF_METHOD_NO_ARGUMENTS = 4 }; /* METH_NOARGS */
 
+/* PyType_Slot and PyType_Spec, as the stable ABI fixes them (Include/object.h). */
+struct gf_type_slot {
+    int number;
+    void *function;
+};
+struct gf_type_spec {
+    const char *name;
+    int basic_size, item_size;
+    unsigned int flags;
+    struct gf_type_slot *slots;
+};
+
 /* PyInterpreterConfig (Include/cpython/pylifecycle.h, 3.12 - 3.15), with room for later members. */
 struct gf_interpreter_config {
     int others[6];

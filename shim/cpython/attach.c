@@ -7,6 +7,8 @@
 
 #include "cpython/call.h"
 #include "cpython/collector.h"
+#include "cpython/deputy.h"
+#include "cpython/generation.h"
 #include "cpython/interpreter.h"
 #include "cpython/thaw.h"
 #include "cpython/watch.h"
@@ -46,6 +48,8 @@ static void forget(void) {
     gf_python.landmarks = (struct gf_landmarks){0};
     gf_collector_reset();
     gf_thaw_reset();
+    gf_deputy_reset();
+    gf_generation_reset();
     gf_watch_reset();
     hooked = false;
     if (interpreter_gone)

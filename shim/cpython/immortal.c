@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cpython/deputy.h"
+#include "cpython/generation.h"
 #include "cpython/interpreter.h"
 #include "cpython/layout.h"
 #include "cpython/walk.h"
@@ -85,7 +87,7 @@ static const char *find_obstacle(void) {
         return "needs _Py_SetImmortalUntracked, which this interpreter does not export";
     if (api->PySys_GetObject("gettotalrefcount"))
         return "is not done on debug builds of CPython";
-    if (!gf_layout_verified())
+    if (!gf_layout_verified() || !gf_generation_verified())
         return "is not done: objects of this interpreter are laid out in an unknown way";
     if (!marking_works())
         return "is not done: the test on live objects failed";
@@ -106,5 +108,6 @@ const char *gf_immortal_obstacle(void) {
 long gf_immortal_walk(bool *ret_complete) {
     struct gf_walk_result result = gf_walk_modules(marker());
     *ret_complete = result.complete;
+    gf_deputy_install();
     return result.marked;
 }

@@ -6,7 +6,7 @@
 #include "cpython/interpreter.h"
 
 /* Include/typeslots.h: numbers of the stable ABI. */
-enum { SLOT_BASE = 48, SLOT_DEALLOC = 52, SLOT_DEL = 53, SLOT_TRAVERSE = 71, SLOT_FINALIZE = 80 };
+enum { SLOT_BASE = 48, SLOT_DEALLOC = 52, SLOT_DEL = 53, SLOT_FINALIZE = 80 };
 
 enum { ATOM = GF_FATE_ATOM, CONTAINER = GF_FATE_CONTAINER, BEHIND = GF_FATE_BEHIND };
 enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END };
@@ -121,7 +121,7 @@ static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *
     else if (fate == GF_FATE_CONTAINER)
         kind.weakref_offset = (int32_t)type->weakref_offset;
     if (type->flags & GF_TYPE_GC)
-        *(void **)&kind.traverse = slot(type, SLOT_TRAVERSE);
+        kind.traverse = type->traverse;
     if (!kind.traverse && kind.shape == GF_SHAPE_TRAVERSE)
         fate = without_parts(fate);
     const void *exact = type;

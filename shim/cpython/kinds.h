@@ -35,8 +35,6 @@ enum gf_shape {
     GF_SHAPE_DICT_SUBTYPE /* the same, then tp_traverse for what the subtype adds */
 };
 
-typedef int gf_visit(gf_object *, void *);
-
 struct gf_kind {
     const struct gf_type *type; /* first: the key in the table */
     int (*traverse)(gf_object *, gf_visit *, void *);

@@ -6,6 +6,8 @@
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
 
+enum { SLOT_TRAVERSE = 71 }; /* Include/typeslots.h: of the stable ABI */
+
 static bool attribute_is(gf_object *object, const char *name, int64_t expected) {
     const struct gf_api *api = &gf_python.api;
     gf_object *value = gf_attribute(object, name);
@@ -25,7 +27,8 @@ static bool type_agrees(gf_object *object) {
     bool agrees = text && strcmp(text, type->name) == 0 && object->type == api->PyType_Type &&
                   attribute_is(object, "__basicsize__", type->basic_size) &&
                   attribute_is(object, "__flags__", (int64_t)type->flags) &&
-                  attribute_is(object, "__weakrefoffset__", type->weakref_offset);
+                  attribute_is(object, "__weakrefoffset__", type->weakref_offset) &&
+                  api->PyType_GetSlot(object, SLOT_TRAVERSE) == *(void *const *)&type->traverse;
     if (name)
         api->Py_DecRef(name);
     api->PyErr_Clear();

@@ -21,6 +21,8 @@ struct gf_object {
     gf_object *type;
 };
 
+typedef int gf_visit(gf_object *, void *);
+
 struct gf_type {
     gf_object object;
     int64_t size;
@@ -28,7 +30,9 @@ struct gf_type {
     int64_t basic_size;
     void *between[16];
     uint64_t flags;
-    void *doc, *traverse, *clear, *richcompare;
+    void *doc;
+    int (*traverse)(gf_object *, gf_visit *, void *);
+    void *clear, *richcompare;
     int64_t weakref_offset;
 };
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "cpython/call.h"
+#include "cpython/generation.h"
 #include "cpython/interpreter.h"
 #include "cpython/kinds.h"
 
@@ -222,6 +223,24 @@ static bool next_parts(struct frame *frame, enum gf_shape shape, gf_object **ret
     return true;
 }
 
+/* Up to 3.13 a dict is tracked when something is put in that may be part of a cycle
+ * (Objects/dictobject.c, MAINTAIN_TRACKING); it may be traversed before, too. */
+static bool belongs_to_collector(gf_object *object) {
+    const void *type = object->type;
+    return type == gf_python.api.PyDict_Type || gf_python.api.PyObject_GC_IsTracked(object);
+}
+
+/* Takes an object off the stack with whose parts we are done. One that became immortal in this walk
+ * stays so from here on, and leaves the collector's lists; writing to one that was immortal before
+ * would copy what children share. */
+static void take_off(struct walk *walk) {
+    const struct frame frame = frames(walk)[--walk->depth];
+    const gf_object before = {.count_word = frame.count_word};
+    if (!gf_is_immortal(&before) && gf_is_immortal(frame.object) &&
+        belongs_to_collector(frame.object))
+        gf_generation_take(frame.object);
+}
+
 /* Takes the object off the stack, unless some of its parts are on top of it. */
 static int find_parts(struct walk *walk, const struct gf_kind *kind) {
     size_t depth = walk->depth;
@@ -229,14 +248,14 @@ static int find_parts(struct walk *walk, const struct gf_kind *kind) {
     frame->position = PARTS_FOUND;
     int result = visit_parts(walk, kind, frame->object);
     if (walk->depth == depth)
-        walk->depth--;
+        take_off(walk);
     return result;
 }
 
 static int advance(struct walk *walk) {
     struct frame *frame = frames(walk) + walk->depth - 1;
     if (frame->position == PARTS_FOUND) {
-        walk->depth--;
+        take_off(walk);
         return 0;
     }
     const struct gf_kind *kind = kind_of(walk, frame->object);
@@ -258,7 +277,7 @@ static int advance(struct walk *walk) {
         kind = kind_of(walk, frame->object); /* the table may have moved */
         return !kind || find_parts(walk, kind);
     }
-    walk->depth--;
+    take_off(walk);
     return 0;
 }
 
