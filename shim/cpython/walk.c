@@ -26,9 +26,9 @@ struct walk {
     struct gf_kinds kinds;
     struct gf_memory stack; /* of struct frame */
     size_t depth;
-    long current;         /* index of the frame whose parts are being found; -1: none */
-    struct gf_table seen; /* mortal or static objects that have been looked behind */
-    const gf_object *names, *main_names; /* of the module that is being looked into, of __main__ */
+    long current;           /* index of the frame whose parts are being found; -1: none */
+    struct gf_table seen;   /* mortal or static objects that have been looked behind */
+    const gf_object *names; /* of the module that is being looked into */
     void (*mark)(gf_object *);
     long marked;
     const struct gf_kind *last; /* most neighbours are of one type */
@@ -73,7 +73,7 @@ static bool is_static_class(const gf_object *object) {
 /* Modules end with the process, and classes are parts of cycles that only the collector ends. */
 static bool ends_by_count(const struct walk *walk, gf_object *object) {
     const struct gf_type *type = gf_type_of(object);
-    return object != walk->names && object != walk->main_names && !(type->flags & GF_TYPE_CLASS) &&
+    return object != walk->names && !(type->flags & GF_TYPE_CLASS) &&
            !gf_python.api.PyType_IsSubtype((gf_object *)(uintptr_t)type,
                                            gf_python.api.PyModule_Type);
 }
@@ -346,19 +346,9 @@ static int walk_module(struct walk *walk, gf_object *module, gf_object *names) {
     walk->names = names;
     if (!names)
         return visit(module, walk) || run(walk);
-    if (names != walk->main_names && (visit(module, walk) || visit(names, walk) || run(walk)))
+    if (visit(module, walk) || visit(names, walk) || run(walk))
         return 1;
     return visit_module_dict(walk, names);
-}
-
-/* At exit, modules that die of their reference count do so first, and immortal ones are emptied
- * after that in the reverse order of their import, __main__ as one of the last: finalizers of what
- * it holds would find the modules they need empty. So it stays mortal with its names, unless
- * functions that are immortal now keep its names alive: then only emptying ends what is in there.
- */
-static int walk_main(struct walk *walk, gf_object *main) {
-    bool kept = walk->main_names && gf_is_immortal(walk->main_names);
-    return kept && (visit(main, walk) || run(walk));
 }
 
 static int walk_modules(struct walk *walk) {
@@ -369,13 +359,11 @@ static int walk_modules(struct walk *walk) {
     if (!modules || visit(modules, walk))
         return 1;
     walk->depth = 0; /* the modules are taken one by one below */
-    gf_object *main = api->PyDict_GetItemString(modules, "__main__"); /* borrowed */
-    walk->main_names = names_of(main);
     while (api->PyDict_Next(modules, &cursor, &name, &module)) {
         if (visit(name, walk) || walk_module(walk, module, names_of(module)))
             return 1;
     }
-    return walk_main(walk, main);
+    return 0;
 }
 
 struct gf_walk_result gf_walk_modules(void (*mark)(gf_object *)) {

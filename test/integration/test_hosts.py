@@ -171,6 +171,14 @@ def test_second_interpreter_is_frozen_like_a_first_one(python, signals):
 
 
 @pytest.mark.parametrize("signals", [1, 0], ids=["attached-early", "attached-late"])
+def test_second_interpreter_has_immortal_objects_of_its_own(python, signals):
+    """The first one's are memory that nobody looks at any more, neither at a walk nor at an end."""
+    host = embed(python, "initialize-again", signals, MODE="immortal", MIN_NEW=1000000)
+    assert host.events == [FREEZE, skip("not-initialized"), FREEZE]
+    assert_untouched_settings(host.children[1], python)
+
+
+@pytest.mark.parametrize("signals", [1, 0], ids=["attached-early", "attached-late"])
 def test_every_interpreter_of_a_detached_host_is_frozen(python, signals):
     host = embed(python, "sub-detached", signals)
     # after it was ended, and so without thread states of ours

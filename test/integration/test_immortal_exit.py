@@ -155,3 +155,112 @@ def test_every_end_comes(python, tmp_path, how):
     assert found["files"] == expected["files"]
     assert found == expected
     assert immortal.returncode == plain.returncode
+    for outcome in plain, immortal:
+        assert outcome.stdout.splitlines()[:2] == ["atexit", "finalize of a cycle"]
+    assert all(expected["files"].values())  # or both might have lost it
+
+
+def test_children_of_multiprocessing_end_as_they_do(python, tmp_path):
+    """By os._exit, without an end for anything."""
+    skip_below_immortal(python)
+    program = PROGRAM.replace(
+        "pid = os.fork()",
+        """
+import multiprocessing
+def body():
+    preloaded.work("worker")
+    end(sys.argv[2])
+child = multiprocessing.get_context("fork").Process(target=body)
+child.start()
+child.join()
+print(child.exitcode, flush=True)
+sys.exit()
+""",
+    )
+    _, expected = outcome_of(python, tmp_path / "plain", "exit", program, **{"": 0})
+    immortal, found = outcome_of(python, tmp_path / "immortal", "exit", program, MODE="immortal")
+    assert "immortal=" in immortal.stderr
+    assert found == expected
+    assert expected["said"].count("3") == 1 and expected["files"]["cycle"] == ""
+
+
+def test_what_hangs_on_immortal_objects_lives_as_long_as_they_do(compare, python):
+    """A collection sees one reference too many for garbage, however often it runs, and whatever is thawed."""
+    outcome = compare(
+        python,
+        """
+import weakref
+class Ending:
+    def __init__(self, *parts): self.parts, self.me = parts, self
+    def __del__(self): say("end of", type(self).__name__)
+class Passing(Ending): pass
+OLD = {"deep": [{"deeper": Ending([1])}]}
+POOL = {"list": [], "dict": {}}
+ALIAS = [OLD, POOL]
+TRACKED = [gc.is_tracked(thing) for thing in (OLD, POOL, ALIAS, Ending, say, POOL["list"], OLD["deep"], (1, [2]))]
+def collect():
+    for generation in 0, 1, 2, 2:
+        gc.collect(generation)
+pid = os.fork()
+if pid:
+    wait(pid)
+POOL["list"].append(Ending({}))
+POOL["dict"]["new"] = {"deep": [Ending()]}
+POOL["gone"] = Passing()
+del POOL["gone"]
+references = [weakref.ref(thing) for thing in
+              (OLD["deep"][0]["deeper"], POOL["list"][0], POOL["dict"]["new"]["deep"][0])]
+collect()
+gc.unfreeze()
+collect()
+gc.freeze()
+gc.unfreeze()
+collect()
+say([reference() is not None for reference in references], len(OLD), POOL.keys())
+say(TRACKED == [gc.is_tracked(thing) for thing in (OLD, POOL, ALIAS, Ending, say, POOL["list"], OLD["deep"], (1, [2]))])
+say(POOL["dict"]["new"]["deep"][0].parts, OLD["deep"][0]["deeper"].parts)
+""",
+        MODE="immortal",
+    )
+    assert outcome.stdout.count("end of Ending") == 6
+    assert ("immortal=" in outcome.stderr) == immortal_from(python)
+
+
+def test_immortal_objects_are_not_among_the_frozen_ones(compare, python):
+    skip_below_immortal(python)
+    compare(
+        python,
+        """
+pid = os.fork()
+if pid == 0:
+    os._exit(0 if gc.get_freeze_count() < 10000 and gc.is_tracked(HEAP) else 1)
+wait(pid)
+""",
+        MODE="immortal",
+    )
+
+
+def test_an_end_that_brings_objects_back_is_no_harm(compare, python):
+    """A finalizer that runs at exit may put what it likes into immortal objects, or take it out."""
+    skip_below_immortal(python)
+    compare(
+        python,
+        """
+import collections
+KEPT = {"things": [], "all": collections.deque()}
+class Restless:
+    def __init__(self, name):
+        self.name, self.me = name, self
+    def __del__(self, kept=KEPT):
+        kept["things"].clear()
+        kept["all"].append(self)
+        kept[self.name] = [Restless(self.name + "'") if len(self.name) < 9 else None]
+        say("an end", len(kept))
+pid = os.fork()
+if pid:
+    wait(pid)
+KEPT["things"] += [Restless("one"), Restless("two"), Restless("three")]
+KEPT["one"] = {"two": KEPT["things"][0]}
+""",
+        MODE="immortal",
+    )
