@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "cpython/interpreter.h"
+#include "process/threads.h"
 
 /* Include/internal/pycore_interp.h, Py_RTFLAGS_*, 3.12 */
 enum { USE_MAIN_OBMALLOC = 1 << 5, MULTI_INTERP_EXTENSIONS = 1 << 8 };
@@ -14,10 +15,18 @@ bool gf_interpreters_several(void) {
     return head && gf_python.api.PyInterpreterState_Next(head);
 }
 
+/* While we wait for the GIL again, another thread may end the very interpreter that has a thread
+ * state of ours, or take it out of the list that we walk. */
+static bool may_end_meanwhile(void) {
+    return gf_python.version->swap_gives_gil_up && gf_threads_count() != 1;
+}
+
 bool gf_interpreters_reachable(bool locked) {
     const struct gf_api *api = &gf_python.api;
     if (gf_python.version->one_collector)
         return true;
+    if (may_end_meanwhile())
+        return false;
     return api->PyInterpreterState_Main && api->PyThreadState_GetInterpreter &&
            api->PyThreadState_New && api->PyThreadState_Swap && api->PyThreadState_Clear &&
            api->PyThreadState_Delete && !(locked && gf_python.version->fork_takes_head_lock);
@@ -74,7 +83,7 @@ void gf_interpreters_leave(gf_thread *made, gf_thread *host) {
 
 void gf_interpreters_visit_others(void (*work)(void)) {
     const struct gf_api *api = &gf_python.api;
-    if (gf_python.version->one_collector || !gf_interpreters_several())
+    if (gf_python.version->one_collector || !gf_interpreters_several() || may_end_meanwhile())
         return;
     gf_interpreter *main = api->PyInterpreterState_Main();
     gf_interpreter *interpreter = api->PyInterpreterState_Head();

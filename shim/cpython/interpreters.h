@@ -3,10 +3,11 @@
  *
  * Each has a collector of its own from 3.9 on. Its collector works on the current interpreter,
  * which is the one of the current thread state; so that the host's thread states stay the host's,
- * one is made for a visit and deleted after it. Both take the interpreter's HEAD_LOCK, and
- * from 3.13 on going over gives the GIL up for a moment: not to be done between PyOS_BeforeFork and
- * fork. A host that ends interpreters in one thread while it forks in another is beyond what
- * CPython itself supports.
+ * one is made for a visit and deleted after it. Both take the interpreter's HEAD_LOCK, which
+ * PyOS_BeforeFork holds from 3.13 on. From 3.12 on, going over gives the GIL up for a moment, in
+ * which another thread might end the interpreter: with a thread state of ours in it, that aborts or
+ * crashes (measured). So from there on interpreters are visited only while the process has one
+ * thread.
  */
 #ifndef GF_CPYTHON_INTERPRETERS_H
 #define GF_CPYTHON_INTERPRETERS_H

@@ -8,7 +8,8 @@
  * it is thread-local (Python/pystate.c, current_fast_get). From 3.10 on, atexit's callbacks are
  * kept in the interpreter's state (Modules/atexitmodule.c, get_atexit_state). Up to 3.8 the
  * collector is the runtime's (_PyRuntime.gc), later the interpreter's; from 3.12 on an interpreter
- * may have a GIL of its own (PEP 684), and from 3.13 on PyOS_BeforeFork takes HEAD_LOCK
+ * may have a GIL of its own (PEP 684), so that PyThreadState_Swap gives one up and takes the other
+ * (Python/pystate.c, _PyThreadState_Swap), and from 3.13 on PyOS_BeforeFork takes HEAD_LOCK
  * (Modules/posixmodule.c). Immortal objects came with 3.12 (PEP 683); 3.14 moved flags beside the
  * count, which only the interpreter's own function knows. */
 static const struct gf_version versions[] = {
@@ -17,13 +18,16 @@ static const struct gf_version versions[] = {
     {3, 10, .current = GF_CURRENT_UNCHECKED_GET, .atexit_is_shared = true},
     {3, 11, .current = GF_CURRENT_UNCHECKED_GET, .atexit_is_shared = true},
     {3, 12, .current = GF_CURRENT_UNCHECKED_GET, .current_is_own = true, .atexit_is_shared = true,
-     .gils = GF_GILS_BY_FEATURE, .immortal = GF_IMMORTAL_BY_WORD},
+     .gils = GF_GILS_BY_FEATURE, .swap_gives_gil_up = true, .immortal = GF_IMMORTAL_BY_WORD},
     {3, 13, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true, .atexit_is_shared = true,
-     .gils = GF_GILS_BY_CONFIG, .fork_takes_head_lock = true, .immortal = GF_IMMORTAL_BY_WORD},
+     .gils = GF_GILS_BY_CONFIG, .swap_gives_gil_up = true, .fork_takes_head_lock = true,
+     .immortal = GF_IMMORTAL_BY_WORD},
     {3, 14, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true, .atexit_is_shared = true,
-     .gils = GF_GILS_BY_CONFIG, .fork_takes_head_lock = true, .immortal = GF_IMMORTAL_BY_CALL},
+     .gils = GF_GILS_BY_CONFIG, .swap_gives_gil_up = true, .fork_takes_head_lock = true,
+     .immortal = GF_IMMORTAL_BY_CALL},
     {3, 15, .current = GF_CURRENT_GET_UNCHECKED, .current_is_own = true, .atexit_is_shared = true,
-     .gils = GF_GILS_BY_CONFIG, .fork_takes_head_lock = true, .immortal = GF_IMMORTAL_BY_CALL},
+     .gils = GF_GILS_BY_CONFIG, .swap_gives_gil_up = true, .fork_takes_head_lock = true,
+     .immortal = GF_IMMORTAL_BY_CALL},
 };
 enum { COUNT = sizeof versions / sizeof *versions };
 

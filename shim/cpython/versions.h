@@ -20,6 +20,8 @@ struct gf_version {
     /* How to tell an interpreter with a GIL of its own: there is none, by its features, by its
      * configuration. */
     enum { GF_GILS_ONE, GF_GILS_BY_FEATURE, GF_GILS_BY_CONFIG } gils;
+    /* Does PyThreadState_Swap give the GIL up and wait for it again? */
+    bool swap_gives_gil_up;
     /* Does PyOS_BeforeFork leave the list of interpreters and threads locked? */
     bool fork_takes_head_lock;
     /* How an object becomes immortal: not at all, by the count word that None carries, or by

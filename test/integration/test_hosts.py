@@ -55,12 +55,12 @@ class Host:
         return self.reports["status"][-1]
 
 
-def embed(python, scenario, signals=1, scope="local", **knobs):
+def embed(python, scenario, signals=1, scope="local", forks=0, **knobs):
     library, home = library_and_home(python)
     if not library:
         pytest.skip("%s is linked statically and brings no libpython" % python)
     env = environment(**knobs)
-    env.update(PYTHONHOME=home, EMBED_FORKING=FORKING)
+    env.update(PYTHONHOME=home, EMBED_FORKING=FORKING, EMBED_FORKS=str(forks))
     return Host(run([EMBED, library, scope, str(signals), scenario], env))
 
 
@@ -202,6 +202,13 @@ def test_interpreters_of_an_attached_host(python, scenario, first):
     else:
         assert host.events == [skip("sub-interpreters"), FREEZE]
         assert max(r["frozen"] for r in host.parents + host.reports["sub-parent"]) < HEAP
+
+
+def test_interpreters_that_another_thread_makes_and_ends(python):
+    """From 3.12 on a visit gives the GIL up; an end meanwhile would abort, crash or hang."""
+    host = embed(python, "sub-ending", forks=60, WHEN="every")
+    assert host.status["seen"] == 60
+    assert set(host.status["skipped"]) <= {"sub-interpreters"}
 
 
 def test_interpreters_with_a_gil_of_their_own_are_left_alone(python):

@@ -366,6 +366,7 @@ static const struct {
     {"sub-attached", life_sub_attached},
     {"sub-current", life_sub_current},
     {"sub-isolated", life_sub_isolated},
+    {"sub-ending", life_sub_ending},
     {"many-attached", life_many_attached},
     {"many-detached", life_many_detached},
     {"many-sub", life_many_sub},

@@ -1,6 +1,8 @@
 #include "life.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -126,6 +128,41 @@ void life_sub_isolated(void) {
              " %% (writer, 'str(gc.get_freeze_count()).encode()'))\n"
              "isolated = int(os.read(reader, 99))\n"
              "assert isolated < 30000, isolated");
+}
+
+/* Another thread makes interpreters and ends them, until it is told to stop. An interpreter that
+ * has a thread state more than its owner knows of cannot be ended: CPython aborts. */
+static volatile bool stop_ending;
+static void fork_many(void);
+
+static void *make_and_end(void *unused) {
+    int state = py.PyGILState_Ensure();
+    void *own = py.PyThreadState_Swap(NULL);
+    py.PyThreadState_Swap(own);
+    while (!stop_ending) {
+        void *made = py.Py_NewInterpreter();
+        if (!made)
+            host_fail("no sub-interpreter");
+        py.PyEval_SaveThread();
+        usleep(1000); /* whoever waits for the GIL may have it */
+        py.PyEval_RestoreThread(made);
+        py.Py_EndInterpreter(made);
+        py.PyThreadState_Swap(own);
+    }
+    py.PyGILState_Release(state);
+    return unused;
+}
+
+void life_sub_ending(void) {
+    pthread_t thread;
+    host_begin();
+    void *own = py.PyEval_SaveThread();
+    if (pthread_create(&thread, NULL, make_and_end, NULL) != 0)
+        host_fail("no thread");
+    fork_many();
+    stop_ending = true;
+    pthread_join(thread, NULL);
+    py.PyEval_RestoreThread(own);
 }
 
 /* ---- many forks: what is lost each time would show ---- */

@@ -12,6 +12,7 @@ void life_sub_detached(void);
 void life_sub_attached(void);
 void life_sub_current(void);
 void life_sub_isolated(void);
+void life_sub_ending(void);
 void life_many_attached(void);
 void life_many_detached(void);
 void life_many_sub(void);
