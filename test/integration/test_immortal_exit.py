@@ -1,5 +1,7 @@
 """GCFREEZE_MODE=immortal: at the end of a process, what has an end comes to it, as without the library."""
 
+from pathlib import Path
+
 import pytest
 from conftest import environment, run
 from immortal import immortal_from, skip_below_immortal
@@ -264,3 +266,25 @@ KEPT["one"] = {"two": KEPT["things"][0]}
 """,
         MODE="immortal",
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ends_in_a_random_graph(python, tmp_path, seed):
+    skip_below_immortal(python)
+    program = "import ends; ends.main()"
+    (tmp_path / "ends.py").write_text((Path(__file__).parent / "hosts" / "ends.py").read_text())
+
+    def outcome(name, **knobs):
+        folder = tmp_path / name
+        folder.mkdir()
+        command = [python.path, "-c", program, str(seed), str(folder)]
+        outcome = run(command, environment(**knobs), cwd=tmp_path)
+        own = [line for line in outcome.stderr.splitlines() if not line.startswith("gcfreeze[")]
+        files = {path.name: path.read_text() for path in folder.iterdir()}
+        return outcome.stderr, (files, sorted(outcome.stdout.splitlines()), own)
+
+    _, expected = outcome("plain", **{"": 0})
+    log, found = outcome("immortal", MODE="immortal")
+    assert "immortal=" in log
+    assert found == expected
+    assert "child end" in str(expected) and "finally" in str(expected)
