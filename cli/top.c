@@ -36,8 +36,9 @@ static void refresh(void) {
     top.good = gf_view_take(&top.known, top.pid, top.known.count ? budget_us : 0, &top.view);
     top.error = errno;
     if (top.good && before && top.view.trees[0].members[0].process.started != started) {
-        top.good = false; /* the pid is another process's by now */
+        top.good = false; /* the pid is another process's by now: nobody wants to see that one */
         top.error = ESRCH;
+        gf_view_release(&top.view);
     }
 }
 

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 from conftest import PROGRAM, clean_environment
@@ -300,6 +301,35 @@ def test_tables_end_with_the_server(prefork):
     server.stop()
     rest = top.communicate(timeout=60)[0]
     assert top.returncode == 0 and rest.endswith("the process has ended\n")
+
+
+# In a namespace, where the next pid can be chosen.
+PID_AGAIN = """
+import os, signal, subprocess, sys
+def sleeper():
+    return subprocess.Popen(["sleep", "600"])
+old = sleeper()
+top = subprocess.Popen([*sys.argv[1:], "top", "-b", "-d", "1", "--pid", str(old.pid)], stdout=subprocess.PIPE, text=True)
+top.stdout.readline()
+old.kill()
+old.wait()
+with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+    last.write(str(old.pid - 1))
+new = sleeper()
+assert new.pid == old.pid
+print(top.communicate()[0], end="")
+new.kill()
+"""
+
+
+def test_a_pid_that_is_another_process_s_by_now():
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", sys.executable, "-c", PID_AGAIN]
+    if subprocess.run([*command[:6], "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no namespace of pids here")
+    output = subprocess.run(
+        [*command, PROGRAM], env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True, timeout=120
+    ).stdout  # fmt: skip
+    assert output.endswith("the process has ended\n"), output
 
 
 def test_a_terminal_that_can_do_nothing(terminal, prefork):
