@@ -55,7 +55,7 @@ OPTIONS = {
 }
 
 # {module: (the first version that needs no such options, options)}. A pool that ends while its feeder meets
-# an error may wait for itself for ever (gh-125451; 3.13.0 without the library: after five pools).
+# an error may wait for itself for ever (gh-125451; 3.13.0 without the library: in the sixth pool).
 UNTIL = {"test_concurrent_futures": ((3, 13, 1), ["--ignore", "*.test_shutdown_deadlock_pickle"])}
 
 DEADLINE = 1800
