@@ -1,4 +1,4 @@
-"""Between attaching and forking nothing of the library runs, and the collector is put off."""
+"""Between attaching and forking nothing of the library runs."""
 
 import subprocess
 from statistics import median

@@ -16,7 +16,7 @@ class Forker:
     def __init__(self, python, library, objects, **knobs):
         self.process = subprocess.Popen(
             [python.path, str(PROGRAMS / "forker.py"), str(objects)],
-            env={**environment(library), **knobs},
+            env={**environment(library, host=True), **knobs},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

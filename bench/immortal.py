@@ -22,7 +22,7 @@ ROUNDS = 500  # requests to each gunicorn worker
 
 
 def run(setup, python, program, log, **knobs):
-    env = {**environment(setup.library), "GCFREEZE_LOG": "info", "GCFREEZE_LOG_FORMAT": "json"}
+    env = {**environment(setup.library, host=True), "GCFREEZE_LOG": "info", "GCFREEZE_LOG_FORMAT": "json"}
     env.update(knobs, GCFREEZE_LOG_FILE=str(log))
     done = subprocess.run(
         [python.path, "-m", "bench.programs." + program],

@@ -50,7 +50,7 @@ class Holder:
     def __init__(self, setup, python, mode, megabytes, events):
         self.events = events
         knobs = MODES[mode]
-        env = environment(setup.library if knobs is not None else None)
+        env = environment(setup.library if knobs is not None else None, host=True)
         if knobs is not None:
             events.unlink(missing_ok=True)
             env.update(knobs, GCFREEZE_LOG="info", GCFREEZE_LOG_FORMAT="json")

@@ -54,12 +54,15 @@ def find_pythons(quick):
     return [found[0], found[-1]] if quick and len(found) > 2 else found
 
 
-def environment(library=None):
-    """The same for all sides, except for the library."""
+def environment(library=None, host=False):
+    """The same for all sides, except for the library. `host`: a script that stands in for a server, and
+    has no name by which the library would know that it loads and then forks."""
     result = {name: os.environ[name] for name in ("HOME", "LANG", "PATH") if name in os.environ}
     result["PYTHONHASHSEED"] = "0"
     if library:
         result["LD_PRELOAD"] = library
+        if host:
+            result["GCFREEZE_STARTUP"] = "defer"
     return result
 
 

@@ -171,6 +171,24 @@ bool gf_text_glob(const char *pattern, size_t length, const char *name) {
     return pattern == end;
 }
 
+bool gf_text_any_glob(const char *patterns, const char *name) {
+    while (*patterns) {
+        size_t length = strcspn(patterns, ",");
+        const char *start = patterns;
+        const char *end = patterns + length;
+        while (start < end && *start == ' ')
+            start++;
+        while (end > start && end[-1] == ' ')
+            end--;
+        if (name[0] && end > start && gf_text_glob(start, (size_t)(end - start), name))
+            return true;
+        patterns += length;
+        if (*patterns == ',')
+            patterns++;
+    }
+    return false;
+}
+
 size_t gf_text_distance(const char *a, const char *b) {
     size_t a_length = strlen(a);
     size_t b_length = strlen(b);

@@ -49,6 +49,10 @@ uint64_t gf_text_number(const char *string);
 /* Shell pattern with *, ? and nothing else, over the whole name. `length` bounds the pattern. */
 bool gf_text_glob(const char *pattern, size_t length, const char *name);
 
+/* Does one of the patterns match? They are separated by commas, with spaces around them or none; an
+ * empty pattern matches nothing, and nothing matches an empty name. */
+bool gf_text_any_glob(const char *patterns, const char *name);
+
 /* The edit distance of two words, at most 32 bytes each; more counts as far away (SIZE_MAX). */
 size_t gf_text_distance(const char *a, const char *b);
 

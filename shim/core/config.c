@@ -217,21 +217,9 @@ void gf_config_tell(void (*tell)(const char *line)) {
 }
 
 static bool any_matches(const char *globs, const char *const *names, size_t count) {
-    while (*globs) {
-        size_t length = strcspn(globs, ",");
-        const char *start = globs;
-        const char *end = globs + length;
-        while (start < end && *start == ' ')
-            start++;
-        while (end > start && end[-1] == ' ')
-            end--;
-        for (size_t i = 0; i < count && end > start; i++) {
-            if (names[i] && names[i][0] && gf_text_glob(start, (size_t)(end - start), names[i]))
-                return true;
-        }
-        globs += length;
-        if (*globs == ',')
-            globs++;
+    for (size_t i = 0; i < count; i++) {
+        if (names[i] && gf_text_any_glob(globs, names[i]))
+            return true;
     }
     return false;
 }

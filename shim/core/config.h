@@ -13,7 +13,7 @@
 
 /* Choices, in the order of their words in knobs.def. */
 enum gf_mode { GF_MODE_FREEZE, GF_MODE_IMMORTAL };
-enum gf_startup { GF_STARTUP_DEFER, GF_STARTUP_DISABLE, GF_STARTUP_KEEP };
+enum gf_startup { GF_STARTUP_AUTO, GF_STARTUP_DEFER, GF_STARTUP_DISABLE, GF_STARTUP_KEEP };
 enum gf_parent { GF_PARENT_RESTORE, GF_PARENT_KEEP };
 enum gf_collect { GF_COLLECT_REPEAT, GF_COLLECT_ALWAYS, GF_COLLECT_NEVER };
 enum gf_exec { GF_EXEC_KEEP, GF_EXEC_STRIP };

@@ -7,6 +7,7 @@
 #include "base/load.h"
 #include "base/machine.h"
 #include "base/text.h"
+#include "core/hosts.h"
 #include "core/report.h"
 #include "core/reshare.h"
 #include "process/self.h"
@@ -29,6 +30,7 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
     s->before_fork = before_fork;
     gf_config_read(&s->config, host->environment, host->secure);
     gf_self_init(host->argc, host->argv);
+    s->known_host = gf_hosts_find(gf_self_names(), host->argc, host->argv) != NULL;
     gf_log_init((enum gf_log_level)s->config.log, s->config.log_file);
 
     const struct gf_self *self = gf_self_names();
@@ -42,15 +44,17 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
     gf_reshare_watch();
 }
 
-/* The threshold of a put-off collector. It is off by one from what GCFREEZE_DEFER says, so that an
- * application that sets that round number itself is not taken for us. `disable` is a threshold that
- * nobody reaches instead of gc.disable(): the flag stays the application's own. */
-static long brake_threshold(const struct gf_config *config) {
+/* The threshold of a put-off collector; 0: it is not put off. `disable` is a threshold that nobody
+ * reaches instead of gc.disable(): the flag stays the application's own. */
+static long brake_threshold(const struct gf_session *s) {
+    const struct gf_config *config = &s->config;
     if (config->when.kind == GF_WHEN_NEVER)
         return 0;
     switch (config->startup) {
+    case GF_STARTUP_AUTO:
+        return s->known_host ? config->defer : 0;
     case GF_STARTUP_DEFER:
-        return config->defer + 1;
+        return config->defer;
     case GF_STARTUP_DISABLE:
         return INT_MAX;
     default:
@@ -105,7 +109,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     bool early = moment == GF_MOMENT_STARTUP;
     bool strip = early && s->config.exec == GF_EXEC_STRIP;
     const struct gf_attach_options options = {
-        .brake = early ? brake_threshold(&s->config) : 0,
+        .brake = early ? brake_threshold(s) : 0,
         .strip_preload = strip ? s->library : NULL,
     };
     enum gcfreeze_reason reason =

@@ -20,7 +20,7 @@ struct gf_method {
     int flags;
     const char *doc;
 };
-enum { GF_METHOD_NO_ARGUMENTS = 4 }; /* METH_NOARGS */
+enum { GF_METHOD_TUPLE = 1, GF_METHOD_NO_ARGUMENTS = 4 }; /* METH_VARARGS, METH_NOARGS */
 
 /* PyType_Slot and PyType_Spec, as the stable ABI fixes them (Include/object.h). */
 struct gf_type_slot {

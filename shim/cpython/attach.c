@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpython/brake.h"
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/deputy.h"
@@ -46,6 +47,7 @@ static void forget(void) {
     gf_python.gc = (struct gf_gc){0};
     gf_python.get_allocated_blocks = NULL;
     gf_python.landmarks = (struct gf_landmarks){0};
+    gf_brake_reset();
     gf_collector_reset();
     gf_thaw_reset();
     gf_deputy_reset();
@@ -93,9 +95,13 @@ static gf_object *create_builtin(const char *name) {
     return module;
 }
 
-static bool keep_gc(void) {
+/* `visible`: the module that the application will import. */
+static bool keep_gc(bool visible) {
     struct gf_gc gc = {0};
     gf_object *module = gf_loaded_module("gc");
+    if (!module && visible)
+        module = gf_python.api.PyImport_ImportModule("gc");
+    gf_python.api.PyErr_Clear();
     if (!module)
         module = create_builtin("gc");
     if (!module)
@@ -165,19 +171,33 @@ bool gf_attach_find_host(void) {
     return true;
 }
 
-/* os.register_at_fork(before=...), registered before anybody else's and so the last one to run. */
-static bool register_hook(gf_object *posix) {
+/* A child whose fork was left alone inherited the put-off collector. Python calls it where
+ * everything is allowed again. */
+static gf_object *after_fork_method(gf_object *self, gf_object *unused) {
+    (void)self;
+    (void)unused;
+    gf_brake_lift();
+    return gf_python.api.Py_BuildValue("");
+}
+
+static const struct gf_method after_fork_definition = {
+    "gcfreeze_after_fork", after_fork_method, GF_METHOD_NO_ARGUMENTS,
+    "Called in the child of a fork: gives it the application's collector."};
+
+/* os.register_at_fork(when=...), ahead of anybody else: before hooks run last, others first. */
+static bool register_hook(const char *when, const struct gf_method *method) {
     const struct gf_api *api = &gf_python.api;
-    gf_object *hook = api->PyCFunction_NewEx(&before_fork_definition, NULL, NULL);
-    gf_object *function = gf_attribute(posix, "register_at_fork");
+    gf_object *posix = gf_loaded_module("posix"); /* importlib needs it: always there */
+    gf_object *hook = api->PyCFunction_NewEx(method, NULL, NULL);
+    gf_object *function = posix ? gf_attribute(posix, "register_at_fork") : NULL;
     gf_object *arguments = api->Py_BuildValue("()");
-    gf_object *keywords = hook ? api->Py_BuildValue("{s:O}", "before", hook) : NULL;
+    gf_object *keywords = hook ? api->Py_BuildValue("{s:O}", when, hook) : NULL;
     gf_object *done = NULL;
     if (function && arguments && keywords)
         done = api->PyObject_Call(function, arguments, keywords);
     if (!done)
         api->PyErr_Clear();
-    gf_object *const used[] = {hook, function, arguments, keywords, done};
+    gf_object *const used[] = {posix, hook, function, arguments, keywords, done};
     gf_release(used, sizeof used / sizeof *used);
     return done != NULL;
 }
@@ -205,12 +225,12 @@ static void find_code(void) {
 static bool keep_landmarks(void) {
     gf_python.landmarks.eval = (uintptr_t)gf_python.api._PyEval_EvalFrameDefault;
     find_code();
-    gf_object *posix = gf_loaded_module("posix"); /* importlib needs it: always there */
+    gf_object *posix = gf_loaded_module("posix");
     if (posix) {
         gf_python.landmarks.os_fork = c_function(posix, "fork");
         gf_python.landmarks.os_forkpty = c_function(posix, "forkpty");
         if (!hooked)
-            hooked = register_hook(posix);
+            hooked = register_hook("before", &before_fork_definition);
         gf_python.api.Py_DecRef(posix);
     }
     gf_attach_find_fork_exec();
@@ -267,7 +287,9 @@ static bool keep_all(enum gf_moment moment, const struct gf_attach_options *opti
         keep_allocated_blocks();
     register_thaw(moment);
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
-    return options->brake == 0 || gf_collector_set_brake(options->brake) == 0;
+    if (options->brake != 0 && register_hook("after_in_child", &after_fork_definition))
+        gf_brake_set(options->brake);
+    return true;
 }
 
 enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_options *options,
@@ -280,7 +302,7 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
     before_fork = before;
     interpreter_gone = gone;
     /* an attempt that failed half way is taken up where it ended */
-    if (!gf_python.gc.freeze && !keep_gc())
+    if (!gf_python.gc.freeze && !keep_gc(options->brake != 0))
         return GCFREEZE_REASON_PYTHON_ERROR;
     if (gf_collector_suspend(&enabled) != 0)
         return GCFREEZE_REASON_PYTHON_ERROR;

@@ -8,13 +8,6 @@
 #include "pages/page.h"
 #include "pages/pagemap.h"
 
-static struct {
-    long brake;     /* the threshold that puts the collector off; 0: none */
-    long threshold; /* the application's, behind the brake */
-    bool lifted;    /* the last lift found the brake: the threshold that stands now is no choice of
-                       the application's, even if it looks the same */
-} put_off;
-
 /* What new objects are counted from. */
 static struct {
     long collections, collected; /* of all generations, as gc.get_stats() counts them */
@@ -24,8 +17,6 @@ static struct {
 } baseline = {.blocks = -1};
 
 void gf_collector_reset(void) {
-    put_off.brake = 0;
-    put_off.lifted = false;
     baseline.collections = 0;
     baseline.collected = 0;
     baseline.carried = 0;
@@ -56,11 +47,6 @@ int gf_collector_resume(bool enabled) {
 
 static int get_threshold(long *ret) {
     return gf_call_item(gf_python.gc.get_threshold, 0, ret);
-}
-
-/* One argument: the other generations' thresholds stay as they are. */
-static int set_threshold(long threshold) {
-    return gf_call_long(gf_python.gc.set_threshold, threshold);
 }
 
 /* Sums over gc.get_stats(): a list with one dict for each generation. Collections of the oldest
@@ -166,44 +152,9 @@ long gf_collector_count_new(enum gf_moment moment, long min_new) {
     return gf_collector_resume(enabled) != 0 ? -1 : count;
 }
 
-static int replace_threshold(long from, long to, bool *ret_replaced) {
-    long current = 0;
-    bool enabled = false;
-    *ret_replaced = false;
-    if (gf_collector_suspend(&enabled) != 0)
-        return -1;
-    int result = get_threshold(&current);
-    if (result == 0 && current == from) {
-        result = set_threshold(to);
-        *ret_replaced = result == 0;
-    }
-    return gf_collector_resume(enabled) != 0 ? -1 : result;
-}
-
-int gf_collector_set_brake(long brake) {
+int gf_collector_settle(void) {
     long threshold = 0;
-    if (get_threshold(&threshold) != 0)
-        return -1;
-    if (threshold == 0)
-        return 0;
-    if (carry_over(threshold) != 0 || set_threshold(brake) != 0)
-        return -1;
-    put_off.brake = brake;
-    put_off.threshold = threshold;
-    return 0;
-}
-
-int gf_collector_lift(void) {
-    if (put_off.brake == 0)
-        return 0;
-    return replace_threshold(put_off.brake, put_off.threshold, &put_off.lifted);
-}
-
-int gf_collector_put_off(void) {
-    bool replaced;
-    if (!put_off.lifted)
-        return 0;
-    return replace_threshold(put_off.threshold, put_off.brake, &replaced);
+    return get_threshold(&threshold) != 0 ? -1 : carry_over(threshold);
 }
 
 /* In another interpreter, whose collector was never put off. */

@@ -1,4 +1,4 @@
-/* The collector's switches: threshold, flag, freeze, and how much is new.
+/* The collector: its flag, freeze, and how much is new.
  *
  * Everything goes through builtins of the gc module, which run no bytecode: before hook and fork
  * window alike, with the thread attached. Up to 3.11 an allocation may start a collection, and with
@@ -15,15 +15,8 @@
 int gf_collector_suspend(bool *ret_enabled);
 int gf_collector_resume(bool enabled);
 
-/* Puts the collector off by raising generation 0's threshold to `brake`, and remembers the
- * application's. Does nothing where the application has set it to 0 (automatic collection off). */
-int gf_collector_set_brake(long brake);
-
-/* The application's threshold comes back, unless it set one itself meanwhile. The brake is
- * remembered for gf_collector_put_off, which is as careful, and does nothing where the last lift
- * did nothing. Both do nothing without a brake. */
-int gf_collector_lift(void);
-int gf_collector_put_off(void);
+/* Counts what the collections so far tell, before the threshold that they went by changes. */
+int gf_collector_settle(void);
 
 /* After gf_collector_count_new. Moves everything tracked to the permanent generation, in every
  * interpreter that shares the GIL, and starts counting new objects from 0. Cost: 15 us at 600,000
@@ -38,7 +31,7 @@ int gf_collector_collect(void);
  * walk, no audit event. -1 on error. See collector.c. */
 long gf_collector_count_new(enum gf_moment moment, long min_new);
 
-/* Forgets brake and counts: a new interpreter starts. */
+/* Forgets counts: a new interpreter starts. */
 void gf_collector_reset(void);
 
 #endif

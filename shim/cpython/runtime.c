@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cpython/attach.h"
+#include "cpython/brake.h"
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/immortal.h"
@@ -288,8 +289,8 @@ const struct gf_runtime gf_cpython = {
     .reenter = reenter,
     .suspend = gf_collector_suspend,
     .resume = gf_collector_resume,
-    .lift = gf_collector_lift,
-    .put_off = gf_collector_put_off,
+    .lift = gf_brake_lift,
+    .put_off = gf_brake_put_off,
     .count_new = gf_collector_count_new,
     .freezes_in = freezes_in,
     .freeze = gf_collector_freeze,

@@ -142,10 +142,6 @@ def note(who):
 def state(who):
     say(who, gc.get_threshold(), gc.isenabled())
     note(who)
-def put_off(who):
-    # in a process that has not forked yet, generation 0's threshold is the library's
-    say(who, gc.get_threshold()[1:], gc.isenabled())
-    note(who)
 def wait(pid):
     say("exit status", os.waitpid(pid, 0)[1])
 HEAP = [[i] for i in range(20000)]

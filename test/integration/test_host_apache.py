@@ -5,15 +5,11 @@ import pytest
 from servers.apache import Apache, children_survive, problem, public_folder
 from servers.host import Row, debian_version, versions
 from servers.report import MODES
-from servers.scenario import DEFERRED
 
 # The server initializes Python, and its children inherit that.
 EARLY = ["WSGILazyInitialization Off"]
 # The application runs in the main interpreter, not in a sub-interpreter of its own.
 MAIN = ["WSGIApplicationGroup %{{GLOBAL}}"]
-
-KEEP = {"GCFREEZE_STARTUP": "keep"}
-
 
 KINDS = ["daemon", "embedded"]
 
@@ -64,15 +60,6 @@ def test_server_that_has_not_initialized_python_says_so(apache, interpreter):
     for answer, event in ours:
         assert decision(event) == ("skip", "not-initialized", "unknown")
         assert answer["frozen"] < answer["records"]
-    if interpreter == MAIN:
-        # put off by the process that initialized it, like any program's that does not fork
-        assert [threshold[0] for threshold, _ in settings(ours)] == [DEFERRED] * 2
-    else:
-        assert settings(ours) == settings(plain)
-
-
-def test_child_that_initializes_python_finds_its_own_collector_when_it_is_kept(apache):
-    ours, plain = apache(MAIN, variables=KEEP), apache(MAIN, library=False)
     assert settings(ours) == settings(plain)
 
 

@@ -9,7 +9,7 @@ from conftest import ROOT
 from servers.host import Row, versions
 from servers.process import wait_for, working_in
 from servers.report import MODES
-from servers.scenario import DEFERRED, MUCH_KB, assert_same_settings
+from servers.scenario import MUCH_KB, assert_same_settings
 from servers.server import Gunicorn, Server
 from servers.websocket import echo
 
@@ -108,17 +108,10 @@ def uvicorn(programs, version, tmp_path):
     return row
 
 
-def test_workers_that_are_new_programs_are_put_off_like_any_program(uvicorn):
+def test_workers_that_are_new_programs_are_left_alone(uvicorn):
     ours = uvicorn.run("with", ask_spawned)
     plain = uvicorn.run("without", ask_spawned, library=False)
     for with_library, without in zip(ours.answers, plain.answers, strict=True):
         assert with_library["frozen"] == without["frozen"]
-        assert with_library["threshold"] == [DEFERRED] + without["threshold"][1:]
-        assert with_library["enabled"] and without["enabled"]
-    uvicorn.no_cell("uvicorn's workers are new programs and share nothing")
-
-
-def test_workers_that_are_new_programs_find_their_own_collector_when_it_is_kept(uvicorn):
-    ours = uvicorn.run("with", ask_spawned, variables={"GCFREEZE_STARTUP": "keep"})
-    plain = uvicorn.run("without", ask_spawned, library=False)
     assert_same_settings(ours, plain)
+    uvicorn.no_cell("uvicorn's workers are new programs and share nothing")

@@ -51,7 +51,7 @@ if __name__ == "__main__":
         say("child", queue.get())
         process.join()
         say(process.exitcode)
-    put_off("parent")
+    state("parent")
 """,
     )
     forks = [event for event in outcome.events if event[2] == "os.fork"]
@@ -80,7 +80,7 @@ if __name__ == "__main__":
     say(queue.get() == process.pid)
     process.join()
     say(process.exitcode)
-    put_off("parent")
+    state("parent")
 """,
     )
     assert {event[1] for event in outcome.events} <= {"exec-bound"}
@@ -146,7 +146,7 @@ async def main():
     say(await process.communicate())
 note("before")
 asyncio.run(main())
-put_off("after")
+state("after")
 """,
     )
     assert {event[1:] for event in outcome.events} <= {("exec-bound", "fork_exec")}

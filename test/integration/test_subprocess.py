@@ -8,7 +8,7 @@ import subprocess
 note("before")
 process = subprocess.run(%s, stdout=subprocess.PIPE)
 say(process.stdout, process.returncode)
-put_off("after")
+state("after")
 """
 
 WAYS = {
@@ -63,7 +63,7 @@ def test_a_preexec_function_finds_the_applications_flag(python, compare):
 import subprocess
 gc.disable()
 subprocess.run(["/bin/true"], preexec_fn=lambda: say(gc.isenabled()), check=True)
-put_off("parent")
+state("parent")
 """,
     )
     assert outcome.events == [("skip", "exec-bound", "fork_exec")]
@@ -82,7 +82,7 @@ for command, options in (
         subprocess.run([command], **options)
     except Exception as error:
         say(repr(error))
-put_off("after")
+state("after")
 """,
     )
     assert {reason for _, reason in outcome.reasons()} == {"exec-bound"}
@@ -102,7 +102,7 @@ def test_posix_spawn_leaves_the_parent_alone(python, compare, call):
         """
 note("before")
 wait(%s)
-put_off("after")
+state("after")
 """
         % call,
         LOG="debug",
@@ -119,7 +119,7 @@ def test_system_and_popen_leave_the_parent_alone(python, compare):
 note("before")
 say(os.system("exit 3"))
 say(os.popen("echo out").read())
-put_off("after")
+state("after")
 """,
     )
     assert {reason for _, reason in outcome.reasons()} <= {"exec-bound"}
@@ -140,7 +140,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-put_off("after")
+state("after")
 """,
     )
     assert len(outcome.events) == 20

@@ -62,7 +62,7 @@ FLAVOURS = {
 TREATED = ["3.8", "3.12", "3.14", "3.99"]
 
 DEFAULT = 700  # the collector's own threshold
-PUT_OFF = 1000001  # with GCFREEZE_DEFER as it is
+PUT_OFF = 1000000  # with GCFREEZE_DEFER as it is
 
 
 @dataclass
@@ -126,6 +126,7 @@ def run(
         "PATH": os.environ["PATH"],
         "LD_PRELOAD": " ".join(filter(None, (SANITIZER, library))),
         "GCFREEZE_LOG": "info",
+        "GCFREEZE_STARTUP": "defer",
         "TSAN_OPTIONS": TSAN_OPTIONS,
         "MOCK_VERSION": FLAVOURS[flavour].version,
         "MOCK_OMIT": ",".join(FLAVOURS[flavour].omitted + tuple(omit)),

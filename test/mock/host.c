@@ -258,7 +258,7 @@ static void arenas(long more) {
 }
 
 static void threshold(long value) {
-    python->state->threshold = value;
+    python->set_threshold(value);
 }
 
 static void enabled(long value) {

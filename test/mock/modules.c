@@ -150,7 +150,9 @@ static gf_object *fork_exec(gf_object *self, gf_object *arguments) {
 static gf_object *register_at_fork(gf_object *keywords, gf_object *arguments) {
     gf_object *hook = mock_find(keywords, "before");
     (void)arguments;
-    recorder_note("register_at_fork");
+    recorder_note("register_at_fork %s", keywords->keys[0]);
+    if (!hook) /* seen in real interpreters: here nothing of Python runs in a child */
+        return none();
     mock_keep(hook);
     mock.before[mock.before_count++] = hook;
     return none();
@@ -164,14 +166,12 @@ static gf_object *getallocatedblocks(gf_object *self, gf_object *arguments) {
     return mock_number(1000000 + mock.count);
 }
 
-static gf_object *make_gc(void);
-
 static gf_object *create_builtin(gf_object *self, gf_object *arguments) {
     (void)self;
     mock_expect(arguments->items[0], MOCK_DICT);
     gf_object *name = mock_find(arguments->items[0], "name");
     recorder_note("create_builtin %s", name->text);
-    return make_gc();
+    return mock_make_gc();
 }
 
 static gf_object *exec_builtin(gf_object *self, gf_object *arguments) {
@@ -190,7 +190,7 @@ static gf_object *make(const struct gf_method *methods, size_t count) {
     return module;
 }
 
-static gf_object *make_gc(void) {
+gf_object *mock_make_gc(void) {
     static const struct gf_method methods[] = {
         {"enable", gc_enable, 0, NULL},
         {"disable", gc_disable, 0, NULL},
@@ -240,6 +240,6 @@ void mock_make_modules(void) {
     mock_add(mock.modules, "_imp", make(imp_methods, 2));
     mock_add(mock.modules, "atexit", make(atexit_methods, 1));
     if (getenv("MOCK_GC"))
-        mock_add(mock.modules, "gc", make_gc());
+        mock_add(mock.modules, "gc", mock_make_gc());
     mock_add(mock.modules, "_posixsubprocess", make(subprocess_methods, 1));
 }

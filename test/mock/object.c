@@ -49,6 +49,17 @@ void mock_add(gf_object *container, const char *key, gf_object *item) {
     container->items[container->count++] = item;
 }
 
+void mock_replace(gf_object *dict, const char *key, gf_object *item) {
+    for (size_t i = 0; i < dict->count; i++) {
+        if (strcmp(dict->keys[i], key) == 0) {
+            mock_drop(dict->items[i]);
+            dict->items[i] = item;
+            return;
+        }
+    }
+    mock_add(dict, key, item);
+}
+
 gf_object *mock_find(gf_object *dict, const char *key) {
     mock_expect(dict, MOCK_DICT);
     for (size_t i = 0; i < dict->count; i++) {

@@ -38,6 +38,7 @@ gf_object *mock_text(const char *text);
 gf_object *mock_function(const struct gf_method *method);
 
 void mock_add(gf_object *container, const char *key, gf_object *item);
+void mock_replace(gf_object *dict, const char *key, gf_object *item);
 gf_object *mock_find(gf_object *dict, const char *key); /* borrowed, or NULL */
 
 void mock_keep(gf_object *object);

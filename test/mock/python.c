@@ -98,9 +98,13 @@ gf_object *PyErr_Occurred(void) {
 gf_object *PyImport_ImportModule(const char *name) {
     if (!mock_called(CALL_PyImport_ImportModule))
         return NULL;
+    if (!mock_find(mock.modules, name)) {
+        if (strcmp(name, "gc") != 0)
+            return mock_raise();
+        recorder_note("import gc");
+        mock_add(mock.modules, "gc", mock_make_gc());
+    }
     gf_object *module = mock_find(mock.modules, name);
-    if (!module)
-        return mock_raise();
     mock_keep(module);
     return module;
 }
@@ -119,14 +123,32 @@ gf_object *PyDict_GetItemString(gf_object *dict, const char *key) {
     return mock_called(CALL_PyDict_GetItemString) ? mock_find(dict, key) : NULL;
 }
 
+/* Without a signature, as functions are whose text begins with none. */
+static gf_object *attribute_of_function(const char *name) {
+    if (strcmp(name, "__text_signature__") != 0)
+        return mock_text(name);
+    mock_keep(mock.none);
+    return mock.none;
+}
+
 gf_object *PyObject_GetAttrString(gf_object *object, const char *name) {
     if (!mock_called(CALL_PyObject_GetAttrString))
         return NULL;
+    if (object->kind == MOCK_FUNCTION)
+        return attribute_of_function(name);
     gf_object *value = mock_find(object, name);
     if (!value)
         return mock_raise();
     mock_keep(value);
     return value;
+}
+
+int PyObject_SetAttrString(gf_object *object, const char *name, gf_object *value) {
+    if (!mock_called(CALL_PyObject_SetAttrString))
+        return -1;
+    mock_keep(value);
+    mock_replace(object, name, value);
+    return 0;
 }
 
 gf_object *PyObject_Type(gf_object *object) {
@@ -194,9 +216,27 @@ long PyLong_AsLong(gf_object *number) {
     return number->number;
 }
 
+/* Of "i|ii" alone. */
+int PyArg_ParseTuple(gf_object *arguments, const char *format, ...) {
+    (void)format;
+    if (!mock_called(CALL_PyArg_ParseTuple))
+        return 0;
+    mock_expect(arguments, MOCK_TUPLE);
+    va_list outputs;
+    va_start(outputs, format);
+    for (size_t i = 0; i < arguments->count; i++)
+        *va_arg(outputs, int *) = (int)arguments->items[i]->number;
+    va_end(outputs);
+    return 1;
+}
+
 const char *PyUnicode_AsUTF8(gf_object *text) {
     if (!mock_called(CALL_PyUnicode_AsUTF8))
         return NULL;
+    if (text->kind == MOCK_NONE) {
+        mock_raise();
+        return NULL;
+    }
     mock_expect(text, MOCK_TEXT);
     return text->text;
 }
@@ -312,6 +352,14 @@ static void call(void (*code)(void)) {
     code();
 }
 
+static void set_threshold(long value) {
+    gf_object *function = mock_find(mock_find(mock.modules, "gc"), "set_threshold");
+    gf_object *arguments = mock_new(MOCK_TUPLE);
+    mock_add(arguments, NULL, mock_number(value));
+    mock_drop(function->method->function(NULL, arguments));
+    mock_drop(arguments);
+}
+
 static void run_builtin(const char *module, const char *function) {
     gf_object *object = mock_find(mock_find(mock.modules, module), function);
     gf_object *result = object->method->function(NULL, NULL);
@@ -340,6 +388,7 @@ const struct mock_commands mock_commands = {
     .evaluate = evaluate,
     .call = call,
     .run_builtin = run_builtin,
+    .set_threshold = set_threshold,
     .describe = mock_describe,
     .raise = mock_raise,
     .references = mock_references,

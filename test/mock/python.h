@@ -44,6 +44,7 @@ void mock_run_hooks(void);
 
 /* modules.c */
 void mock_make_modules(void);
+gf_object *mock_make_gc(void);
 
 /* thread.c: the GIL, and which thread has which state */
 void mock_thread_create(void); /* gives the calling thread a state and the GIL */
@@ -70,6 +71,7 @@ struct mock_commands {
     void (*evaluate)(void (*code)(void));
     void (*call)(void (*code)(void)); /* not Python, but linked into the same object */
     void (*run_builtin)(const char *module, const char *function);
+    void (*set_threshold)(long value); /* the application does, by gc.set_threshold */
     void (*describe)(char *buffer, size_t size);
     gf_object *(*raise)(void);
     long (*references)(void);

@@ -16,6 +16,7 @@ FALLIBLE = {
     "PyCFunction_NewEx", "PyCFunction_GetFunction", "PyEval_GetGlobals",
     "PyGILState_GetThisThreadState", "PyInterpreterState_Head", "PyThreadState_New",
     "_PyInterpreterConfig_InitFromState", "PyObject_GetArenaAllocator",
+    "PyObject_SetAttrString",
 }  # fmt: skip
 # those that always do what they are asked for
 INFALLIBLE = {
@@ -110,7 +111,7 @@ REQUIRED = [
     "PyObject_CallObject", "PyObject_IsTrue", "PySequence_GetItem", "PySequence_Size",
     "PyLong_AsLong", "PyUnicode_AsUTF8", "PyCFunction_NewEx", "PyCFunction_GetFunction",
     "PyEval_GetGlobals", "PyGILState_Release", "PyGILState_GetThisThreadState",
-    "PyInterpreterState_Head", "PyInterpreterState_Next",
+    "PyInterpreterState_Head", "PyInterpreterState_Next", "PyObject_SetAttrString", "PyArg_ParseTuple",
 ]  # fmt: skip
 UNTOUCHED = {"Py_GetVersion", "window", "real", "after", "child", "status", "skipped"}
 

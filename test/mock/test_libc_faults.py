@@ -117,7 +117,7 @@ def problems_of(outcome, clean, fault):
     for line in outcome.find("child after"):
         if "threshold=%d enabled=1" % DEFAULT not in line and "fork_exec" not in line:
             yield "a child has " + line
-    if not re.match(r"threshold=(700|1000001) enabled=1 .*error=none", outcome.find("state")[0]):
+    if not re.match(r"threshold=(700|1000000) enabled=1 .*error=none", outcome.find("state")[0]):
         yield "the parent has " + outcome.find("state")[0]
     if len(set(outcome.find("resources"))) != 1:
         yield "left behind: %s" % outcome.find("resources")

@@ -47,6 +47,9 @@ PROMISED_FROM = (3, 12)
 CORE_MODULES = ["test_gc", "test_os", "test_subprocess", "test_threading"]
 QUICK_COUNT = 8
 
+# Chance may put the collector off, and test_gc waits for automatic collections.
+BY_CHANCE = {"test_gc": {"STARTUP": "auto"}}
+
 OPTIONS = {
     "test_socket": ["--ignore", "*VSOCK*"],  # these bind a fixed port of the machine, where two runs meet
     # this recurses without end in sight, until an interrupt strikes where it may leave
@@ -94,7 +97,7 @@ def modes_of(python, module, knobs, seed):
     for name in ["immortal+often" if immortal else "freeze+often", "reshare+threads"]:
         chosen[name] = modes.HARDER[name]
     chance = random.Random("%s %s %s" % (seed, python, module))
-    chosen[modes.CHANCE] = modes.logged(**modes.by_chance(knobs, chance))
+    chosen[modes.CHANCE] = modes.logged(**{**modes.by_chance(knobs, chance), **BY_CHANCE.get(module, {})})
     return chosen
 
 

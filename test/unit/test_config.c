@@ -134,9 +134,10 @@ static const struct {
     {"GCFREEZE_MIN_NEW", "10k", NULL},
     {"GCFREEZE_MIN_NEW", "off", NULL},
 
-    {"GCFREEZE_STARTUP", "defer", "0"},
-    {"GCFREEZE_STARTUP", "disable", "1"},
-    {"GCFREEZE_STARTUP", "keep", "2"},
+    {"GCFREEZE_STARTUP", "auto", "0"},
+    {"GCFREEZE_STARTUP", "defer", "1"},
+    {"GCFREEZE_STARTUP", "disable", "2"},
+    {"GCFREEZE_STARTUP", "keep", "3"},
     {"GCFREEZE_STARTUP", "disabled", NULL},
 
     {"GCFREEZE_DEFER", "1", "1"},

@@ -112,14 +112,15 @@ static const struct {
     long brake;
     bool strips;
 } options[] = {
-    {{NULL}, 1000001, false}, /* one more than the round number, which may be the application's */
-    {{"GCFREEZE_DEFER=1", NULL}, 2, false},
-    {{"GCFREEZE_DEFER=2000000000", NULL}, 2000000001, false},
+    {{NULL}, 1000000, false}, /* the fake's script is gunicorn */
+    {{"GCFREEZE_STARTUP=defer", NULL}, 1000000, false},
+    {{"GCFREEZE_DEFER=1", NULL}, 1, false},
+    {{"GCFREEZE_DEFER=2000000000", NULL}, 2000000000, false},
     {{"GCFREEZE_STARTUP=disable", NULL}, INT_MAX, false},
     {{"GCFREEZE_STARTUP=keep", NULL}, 0, false},
     {{"GCFREEZE_WHEN=never", NULL}, 0, false},
     {{"GCFREEZE_WHEN=never", "GCFREEZE_STARTUP=disable", NULL}, 0, false},
-    {{"GCFREEZE_EXEC=strip", NULL}, 1000001, true},
+    {{"GCFREEZE_EXEC=strip", NULL}, 1000000, true},
 };
 static size_t option;
 

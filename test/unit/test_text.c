@@ -244,6 +244,17 @@ static void a_glob_ends_where_its_length_says(void **state) {
     assert_false(gf_text_glob("abc*", 3, "abcd"));
 }
 
+static void one_of_several_globs_is_enough(void **state) {
+    (void)state;
+    assert_true(gf_text_any_glob("abc", "abc"));
+    assert_true(gf_text_any_glob(" x , ab* ", "abc"));
+    assert_true(gf_text_any_glob(",abc,", "abc"));
+    assert_false(gf_text_any_glob("x, ab", "abc"));
+    assert_false(gf_text_any_glob("", "abc"));
+    assert_false(gf_text_any_glob(" ,,", "abc"));
+    assert_false(gf_text_any_glob("*", ""));
+}
+
 static void distance_counts_letters_to_change(void **state) {
     (void)state;
     assert_int_equal(gf_text_distance("", ""), 0);
@@ -277,6 +288,7 @@ int main(void) {
         cmocka_unit_test(a_number_is_read_as_far_as_it_goes),
         cmocka_unit_test(globs_match_the_whole_name),
         cmocka_unit_test(a_glob_ends_where_its_length_says),
+        cmocka_unit_test(one_of_several_globs_is_enough),
         cmocka_unit_test(distance_counts_letters_to_change),
         cmocka_unit_test(words_too_long_to_compare_are_far_away),
     };

@@ -23,8 +23,6 @@ COMMANDS = {
 LITTLE_KB = 2 * 1024
 MUCH_KB = 10 * 1024
 
-DEFERRED = 1000001  # generation 0's threshold while the collector is put off
-
 
 @dataclass
 class Outcome:

@@ -43,7 +43,7 @@ def test_workers_are_frozen_for(mode, tmp_path):
     assert done.stdout.splitlines() == [
         "child True (700, 10, 10)",
         "child True (700, 10, 10)",
-        "parent aarch64 1000001 (700, 10, 10)",
+        "parent aarch64 700 (700, 10, 10)",
     ]
     assert "freeze first-worker-fork" in done.stderr and "skip nothing-new" in done.stderr
 
