@@ -64,7 +64,9 @@ extern "C" {
     X(RACED, "raced", "another thread wrote during a pass: no more of them in this process")       \
     X(BUSY_THREADS, "busy-threads", "another thread runs without the interpreter")                 \
     X(IO_URING, "io-uring", "an io_uring of the process may write to what is copied")              \
-    X(PINNED_MEMORY, "pinned-memory", "memory is pinned for an io_uring or a device (VmPin)")
+    X(PINNED_MEMORY, "pinned-memory", "memory is pinned for an io_uring or a device (VmPin)")      \
+    /* a reason to freeze no more than there is */                                                 \
+    X(OWN_FREEZE, "own-freeze", "the application froze its heap itself: that counts as the freeze")
 
 enum gcfreeze_reason {
 #define GCFREEZE_REASON_ENUM(identifier, word, meaning) GCFREEZE_REASON_##identifier,

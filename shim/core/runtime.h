@@ -78,6 +78,10 @@ struct gf_runtime {
      */
     int (*freeze)(enum gf_moment moment);
 
+    /* Inside, after count_new, where freeze may be called. Has the application frozen its heap
+     * itself? Then that was the freeze from which new objects are counted. */
+    bool (*frozen_by_application)(enum gf_moment moment);
+
     /* Inside, after freeze. Lets the interpreter's end collect what was frozen. */
     void (*thaw_at_exit)(void);
 

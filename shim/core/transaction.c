@@ -7,13 +7,21 @@
 static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
     const struct gf_runtime *runtime = gf_session.runtime;
     bool enabled = false;
+    /* A host that freezes by itself has done what is to be done, and unfreezing would take back
+     * what it wants at a worker's end. */
+    bool own = runtime->frozen_by_application(moment);
+    if (own) {
+        t->decision.reason = GCFREEZE_REASON_OWN_FREEZE;
+        t->decision.collect = false;
+        t->event.tracked = -1;
+    }
     int64_t start = gf_clock_us();
     if (t->decision.collect && runtime->collect() != 0)
         return false;
     int64_t collected = gf_clock_us();
     if (runtime->suspend(&enabled) != 0)
         return false;
-    bool done = runtime->freeze(moment) == 0;
+    bool done = own || runtime->freeze(moment) == 0;
     int64_t frozen = gf_clock_us();
     t->event.collect_us = t->decision.collect ? collected - start : 0;
     t->event.freeze_us = frozen - collected;
@@ -22,7 +30,7 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
         t->event.marked = runtime->immortalize(&t->event.complete);
         t->event.immortal_us = gf_clock_us() - frozen;
     }
-    if (done)
+    if (done && !own)
         runtime->thaw_at_exit();
     return runtime->resume(enabled) == 0 && done;
 }

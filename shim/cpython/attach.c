@@ -120,6 +120,7 @@ static bool keep_gc(bool visible) {
         {"get_count", &gc.get_count},
         {"get_stats", &gc.get_stats},
         {"unfreeze", &gc.unfreeze},
+        {"get_freeze_count", &gc.get_freeze_count},
     };
     bool complete = true;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

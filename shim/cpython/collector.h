@@ -23,6 +23,12 @@ int gf_collector_settle(void);
  * objects; with the incremental collector of 3.14.0 - 3.14.4 up to 8 ms. */
 int gf_collector_freeze(enum gf_moment moment);
 
+/* After gf_collector_count_new. Has the application frozen its heap, in this process or in one that
+ * it was forked from? Then new objects are counted from 0, as after a freeze. False as soon as we
+ * have frozen: what is frozen says not by whom. Visits each frozen object: 20 ms for a
+ * million. */
+bool gf_collector_frozen_by_application(enum gf_moment moment);
+
 /* After gf_collector_count_new, before gf_collector_freeze. A full collection: runs finalizers and
  * callbacks. Before hook only. */
 int gf_collector_collect(void);

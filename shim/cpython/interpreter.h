@@ -14,7 +14,7 @@
  * behind gc.freeze is never exported. */
 struct gf_gc {
     gf_object *enable, *disable, *isenabled, *get_threshold, *set_threshold;
-    gf_object *freeze, *unfreeze, *collect, *get_count, *get_stats;
+    gf_object *freeze, *unfreeze, *get_freeze_count, *collect, *get_count, *get_stats;
 };
 
 struct gf_interpreter_state {

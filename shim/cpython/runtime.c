@@ -294,6 +294,7 @@ const struct gf_runtime gf_cpython = {
     .count_new = gf_collector_count_new,
     .freezes_in = freezes_in,
     .freeze = gf_collector_freeze,
+    .frozen_by_application = gf_collector_frozen_by_application,
     .thaw_at_exit = gf_thaw_at_exit,
     .collect = gf_collector_collect,
     .immortal_obstacle = gf_immortal_obstacle,

@@ -80,6 +80,11 @@ static gf_object *gc_unfreeze(gf_object *self, gf_object *arguments) {
     return none();
 }
 
+static gf_object *gc_get_freeze_count(gf_object *self, gf_object *arguments) {
+    (void)self, (void)arguments;
+    return mock_number(mock.frozen);
+}
+
 static gf_object *gc_freeze(gf_object *self, gf_object *arguments) {
     (void)self, (void)arguments;
     recorder_note("gc.freeze");
@@ -199,6 +204,7 @@ gf_object *mock_make_gc(void) {
         {"set_threshold", gc_set_threshold, 0, NULL},
         {"freeze", gc_freeze, 0, NULL},
         {"unfreeze", gc_unfreeze, 0, NULL},
+        {"get_freeze_count", gc_get_freeze_count, 0, NULL},
         {"collect", gc_collect, 0, NULL},
         {"get_count", gc_get_count, 0, NULL},
         {"get_stats", gc_get_stats, 0, NULL},

@@ -100,6 +100,19 @@ static void a_fork_that_passes_before_the_freeze_gets_its_settings_too(void **st
     assert_int_equal(gf_fake_status().forks_frozen, 1);
 }
 
+static void a_freeze_of_the_application_counts_and_is_not_taken_back(void **state) {
+    (void)state;
+    start_attached((char *[]){"GCFREEZE_COLLECT=always", NULL});
+    gf_fake.own_freeze = true;
+    gf_fake_os_fork();
+    assert_string_equal(gf_fake_calls(), "find enter count suspend resume lift leave real");
+    assert_int_equal(gf_fake_status().forks_frozen, 1);
+    assert_int_equal(gf_fake_status().last_reason, GCFREEZE_REASON_OWN_FREEZE);
+    assert_int_equal(gf_fake_status().last_tracked, -1);
+    gf_fake_os_fork();
+    assert_int_equal(gf_fake_status().skipped[GCFREEZE_REASON_NOTHING_NEW], 1);
+}
+
 static void a_collector_that_was_not_put_off_is_not_lifted(void **state) {
     (void)state;
     start_attached((char *[]){"GCFREEZE_STARTUP=keep", NULL});
@@ -403,6 +416,7 @@ int main(void) {
         cmocka_unit_test(restore_leaves_the_parents_collector_alone_after_a_freeze),
         cmocka_unit_test(keep_puts_the_parents_collector_off_after_every_fork),
         cmocka_unit_test(a_fork_that_passes_before_the_freeze_gets_its_settings_too),
+        cmocka_unit_test(a_freeze_of_the_application_counts_and_is_not_taken_back),
         cmocka_unit_test(a_collector_that_was_not_put_off_is_not_lifted),
         cmocka_unit_test(collecting_comes_first_and_in_the_hook_only),
         cmocka_unit_test(another_freeze_needs_enough_new_objects),

@@ -90,6 +90,11 @@ static int freeze(enum gf_moment moment) {
     return record("freeze");
 }
 
+static bool frozen_by_application(enum gf_moment moment) {
+    (void)moment;
+    return gf_fake.own_freeze;
+}
+
 static void thaw_at_exit(void) {
     record("thaw");
 }
@@ -129,6 +134,7 @@ const struct gf_runtime gf_fake_runtime = {
     .count_new = count_new,
     .freezes_in = freezes_in,
     .freeze = freeze,
+    .frozen_by_application = frozen_by_application,
     .thaw_at_exit = thaw_at_exit,
     .collect = collect,
     .watch_arenas = watch_arenas,

@@ -21,6 +21,7 @@ struct gf_fake {
     enum gf_caller caller;
     long count;
     bool hook_only;      /* freezes in the hook alone */
+    bool own_freeze;     /* the application has frozen by itself */
     const char *failing; /* the call that answers -1, or NULL */
     const char *version, *remark;
     bool forks; /* the fork is a real one */
