@@ -58,16 +58,11 @@ with open(os.environ["GCFREEZE_TEST_NOTES"], "a") as notes:
     notes.write("collections %d\\n" % (collections() - before))
 state("loaded")
 """
+# The others: test/unit/test_hosts.c.
 HOSTS = {
     "gunicorn": (["gunicorn"], True),
     "celery worker": (["celery", "-A", "app", "worker"], True),
-    "celery worker in threads": (["celery", "-A", "app", "worker", "--pool=threads"], False),
     "celery beat": (["celery", "-A", "app", "beat"], False),
-    "huey in processes": (["huey_consumer.py", "app.huey", "-k", "process"], True),
-    "huey in threads": (["huey_consumer.py", "app.huey"], False),
-    "odoo with workers": (["odoo-bin", "--workers=4"], True),
-    "odoo without": (["odoo-bin"], False),
-    "rq": (["rq", "worker"], False),
     "any other": (["server.py"], False),
 }
 
