@@ -3,10 +3,11 @@
 #ifndef GF_CORE_HOSTS_H
 #define GF_CORE_HOSTS_H
 
+#include <stdbool.h>
+
 #include "process/self.h"
 
-/* The row that describes this program, as its `why`; or NULL. argv is as the program was given it.
- */
-const char *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv);
+/* argv is as the program was given it; before it overwrites that. */
+bool gf_hosts_know(const struct gf_self *self, int argc, char *const *argv);
 
 #endif

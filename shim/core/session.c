@@ -30,7 +30,8 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
     s->before_fork = before_fork;
     gf_config_read(&s->config, host->environment, host->secure);
     gf_self_init(host->argc, host->argv);
-    s->known_host = gf_hosts_find(gf_self_names(), host->argc, host->argv) != NULL;
+    s->argc = host->argc;
+    s->argv = host->argv;
     gf_log_init((enum gf_log_level)s->config.log, s->config.log_file);
 
     const struct gf_self *self = gf_self_names();
@@ -52,7 +53,7 @@ static long brake_threshold(const struct gf_session *s) {
         return 0;
     switch (config->startup) {
     case GF_STARTUP_AUTO:
-        return s->known_host ? config->defer : 0;
+        return gf_hosts_know(gf_self_names(), s->argc, s->argv) ? config->defer : 0;
     case GF_STARTUP_DEFER:
         return config->defer;
     case GF_STARTUP_DISABLE:

@@ -37,7 +37,8 @@ struct gf_session {
     void (*before_fork)(void);
     enum gcfreeze_reason inert_because; /* at GF_PHASE_INERT */
     atomic_int phase;
-    bool known_host;  /* to load an application and then fork: hosts.def */
+    int argc; /* the program's arguments; it may overwrite them after the interpreter initialized */
+    char *const *argv;
     bool deferred;    /* the collector is put off until the first freeze */
     bool immortal;    /* GCFREEZE_MODE=immortal, and the interpreter can do it */
     bool told_remark; /* of the runtime's */
