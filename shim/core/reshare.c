@@ -31,7 +31,7 @@ static struct {
     atomic_flag busy;        /* a thread is in here */
     bool unfinished;         /* the last copying ended early */
     bool told;               /* why it did */
-    bool raced;              /* a pass beside other threads met one that wrote: no more of them */
+    atomic_bool raced;       /* a pass beside other threads met one that wrote: no more of them */
     bool running;            /* a pass has begun and is not over */
     bool disturbed;          /* its last slice met a thread that runs */
     atomic_bool interrupted; /* the last slice ended its wait */
@@ -298,43 +298,59 @@ static void give_back(int64_t left_us, struct gf_entry *entry) {
         gcfreeze_page.status.pass_reason = (int32_t)reason;
 }
 
-static void give_back_beside_threads(int64_t left_us, const sigset_t *signals) {
+static void give_back_beside_threads(int64_t left_us) {
     struct gf_entry entry = {0};
-    sigprocmask(SIG_SETMASK, signals, NULL);
     if (gf_session.runtime->take(&entry))
         give_back(left_us, &entry);
     else
         end_pass(GCFREEZE_REASON_NO_THREAD_STATE);
 }
 
-static enum gf_sliced slice(int64_t left_us, const sigset_t *signals, const void *code) {
+enum gf_cut gf_reshare_cut(bool due, bool masked, const void *code) {
     int threads = gf_threads_count();
-    int64_t now = gf_clock_us();
     enum gcfreeze_reason reason = obstacle(threads, code);
-    /* after a wait for idleness: was it idle? */
-    if (reason == GCFREEZE_REASON_NONE && !gf_session.config.reshare_always &&
-        time_to_slice(now) > 0)
-        return GF_SLICED;
-    if (!reshare.running)
-        begin_pass(now);
-    if (reason != GCFREEZE_REASON_NONE) {
+    if (reason == GCFREEZE_REASON_NONE && threads > 1)
+        return GF_CUT_BESIDE_THREADS;
+    if (reason == GCFREEZE_REASON_NONE && masked)
+        return GF_CUT_ALONE;
+    if (reason == GCFREEZE_REASON_NONE)
+        return gf_session.runtime->waits_for_python(code) ? GF_CUT_ALONE_ONCE : GF_CUT_NOT;
+    if (due && !atomic_flag_test_and_set(&reshare.busy)) {
+        if (!reshare.running)
+            begin_pass(gf_clock_us());
         end_pass(reason);
-        return GF_LEFT_ALONE;
+        atomic_flag_clear(&reshare.busy);
     }
-    if (threads > 1) {
-        give_back_beside_threads(left_us, signals);
-        return GF_INTERRUPTED;
-    }
-    give_back(left_us, NULL);
-    return GF_SLICED;
+    return GF_CUT_NOT;
 }
 
-enum gf_sliced gf_reshare_slice(int64_t left_us, const sigset_t *signals, const void *code) {
-    if (atomic_flag_test_and_set(&reshare.busy))
-        return GF_LEFT_ALONE;
-    enum gf_sliced sliced = slice(left_us, signals, code);
-    atomic_flag_clear(&reshare.busy);
-    if (sliced != GF_LEFT_ALONE)
-        reshare.interrupted = sliced == GF_INTERRUPTED;
-    return sliced;
+static bool slice(int64_t left_us, enum gf_cut how) {
+    int64_t now = gf_clock_us();
+    /* after a wait for idleness: was it idle? */
+    if (!gf_session.config.reshare_always && time_to_slice(now) > 0)
+        return true;
+    if (!reshare.running)
+        begin_pass(now);
+    if (how == GF_CUT_BESIDE_THREADS) {
+        give_back_beside_threads(left_us);
+        return true;
+    }
+    /* once more: only a signal handler can have started one, and only before signals were blocked
+     */
+    if (gf_threads_count() != 1) {
+        end_pass(GCFREEZE_REASON_THREADS);
+        return false;
+    }
+    give_back(left_us, NULL);
+    return true;
+}
+
+bool gf_reshare_slice(int64_t left_us, enum gf_cut how) {
+    bool more = false;
+    if (!atomic_flag_test_and_set(&reshare.busy)) {
+        more = slice(left_us, how);
+        atomic_flag_clear(&reshare.busy);
+    }
+    reshare.interrupted = how != GF_CUT_ALONE;
+    return more;
 }

@@ -11,7 +11,6 @@
 #ifndef GF_CORE_RESHARE_H
 #define GF_CORE_RESHARE_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,19 +41,24 @@ void gf_reshare_child(void);
  * is due; -1: not in this wait. `first` is false when this wait has had a slice. */
 int64_t gf_reshare_plan(int64_t timeout_us, bool first);
 
-enum gf_sliced {
-    GF_SLICED,      /* the wait goes on; gf_reshare_plan says when the next slice is due */
-    GF_LEFT_ALONE,  /* no slice in this wait, and nobody need ask again */
-    GF_INTERRUPTED, /* there are other threads: the wait must end with EINTR */
+/* How a wait is cut. Asked before any signal is blocked: the kernel gives one that a thread blocks
+ * to another thread, and nobody would end this wait. */
+enum gf_cut {
+    GF_CUT_NOT,            /* it is left alone */
+    GF_CUT_ALONE,          /* this is the only thread: it blocks all signals around slices */
+    GF_CUT_ALONE_ONCE,     /* the same, but the wait must end with EINTR after a slice */
+    GF_CUT_BESIDE_THREADS, /* no signal may be blocked; must end with EINTR after a slice */
 };
 
-/* One slice, in a process of our own and with all signals blocked, for the wait that was called
- * from `code`; `left_us` is what is left of the wait (-1: it has no end).
- *
- * Beside other threads, which must be switched on, only waits of Python's own code are cut: others
- * are left alone, and the reason is told. The kernel gives a signal that one thread blocks to
- * another, and nobody would end this wait; so there a slice runs with the caller's mask `signals`,
- * and whoever waits looks for signals then and waits for the rest. */
-enum gf_sliced gf_reshare_slice(int64_t left_us, const sigset_t *signals, const void *code);
+/* A wait in a process of our own, called from `code`, for which gf_reshare_plan said how long; is
+ * the slice `due` now? `masked`: the wait takes a signal mask. Without one, and beside other
+ * threads, which must be switched on, only waits of Python's own code are cut: it looks for signals
+ * at EINTR, and waits for the rest. Where a slice is due and none may be made, the reason is told.
+ */
+enum gf_cut gf_reshare_cut(bool due, bool masked, const void *code);
+
+/* One slice; `left_us` is what is left of the wait (-1: it has no end). True: gf_reshare_plan says
+ * when the next one is due. False: nobody need ask again in this wait. */
+bool gf_reshare_slice(int64_t left_us, enum gf_cut how);
 
 #endif

@@ -76,8 +76,9 @@ void gf_watch_reset(void) {
 /* The extension modules that wait in Py_BEGIN_ALLOW_THREADS, by the start of their file names.
  * Debian builds some of them into the interpreter. */
 bool gf_watch_waits_for_python(const void *code) {
-    static const char *const waiting[] = {"select.", "_socket.", "loop.", "corecext.",
-                                          "_corecffi."};
+    static const char *const waiting[] = {"select.",   "_socket.",   "loop.",
+                                          "corecext.", "_corecffi.", "_multiprocessing.",
+                                          "_billiard."};
     const char *name = NULL;
     const void *object = object_of(code, &name);
     if (!object)

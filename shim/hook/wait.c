@@ -5,6 +5,7 @@
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -16,14 +17,18 @@
 #include "hook/real.h"
 
 /* One wait, whatever is waited for: calls the real function once, for `us` microseconds at most
- * (-1: for ever) and with `mask` as the signal mask while it waits. Returns what that returned; 0
- * means that the time is up. */
+ * (-1: for ever) and with `mask`, if there is one, as the signal mask while it waits. Returns what
+ * that returned; 0 means that the time is up. That function may be another than the caller's: has a
+ * sandbox `refused` it? */
 struct wait {
     int (*call)(const struct wait *wait, int64_t us, const sigset_t *mask);
+    atomic_bool *refused;
     void *what;
     const void *more;
     long count;
 };
+
+static atomic_bool ppoll_refused, pselect_refused, epoll_pwait_refused;
 
 static struct timespec timespec_of(int64_t us) {
     return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
@@ -43,42 +48,93 @@ static int64_t us_left(int64_t end_us) {
     return left < 0 ? 0 : left;
 }
 
-/* A child that borrows this memory (vfork) has nothing to give back. */
-static enum gf_sliced slice(int64_t left_us, const sigset_t *signals, const void *code) {
-    return gf_engine_is_ours() ? gf_reshare_slice(left_us, signals, code) : GF_LEFT_ALONE;
+/* How a wait is cut, and how long until its first slice. */
+struct cutting {
+    enum gf_cut how;
+    int64_t first_us;
+};
+
+/* `masked`: the wait takes a signal mask. A child that borrows this memory (vfork) has nothing to
+ * give back. */
+static struct cutting plan(int64_t timeout_us, bool masked, const void *code) {
+    struct cutting cutting = {GF_CUT_NOT, gf_reshare_plan(timeout_us, true)};
+    if (cutting.first_us >= 0 && gf_engine_is_ours())
+        cutting.how = gf_reshare_cut(cutting.first_us == 0, masked, code);
+    return cutting;
 }
 
-/* Signals are blocked but for the waits themselves: one that arrives during a slice, or between it
- * and the wait, ends the wait with EINTR, as it would have without us. Beside other threads
- * each slice ends the wait (core/reshare.h). `first_us` is how long until the first slice, as
- * gf_reshare_plan said; `mask` is the caller's own mask for the wait, or NULL. */
-static int cut(const struct wait *wait, int64_t timeout_us, int64_t first_us, const sigset_t *mask,
-               const void *code) {
+static int64_t end_of(int64_t timeout_us) {
+    return timeout_us < 0 ? INT64_MAX : gf_clock_us() + timeout_us;
+}
+
+/* The only thread. Signals are blocked but for the waits themselves: one that arrives during a
+ * slice, or between it and the wait, ends the wait with EINTR, as it would have without us. Before
+ * they are, it is seen whether anything is ready, and whether the real function may be called. */
+static int cut_alone(const struct wait *wait, int64_t timeout_us, int64_t next,
+                     const sigset_t *mask) {
     sigset_t all, before;
-    int64_t end = timeout_us < 0 ? INT64_MAX : gf_clock_us() + timeout_us;
-    int64_t next = first_us;
-    int before_errno = errno;
-    int result = 0;
+    int64_t end = end_of(timeout_us);
+    int result = wait->call(wait, 0, mask);
     sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
+    if (result == 0)
+        result = sigprocmask(SIG_SETMASK, &all, &before);
+    if (result != 0)
+        return result;
     for (;;) {
         int64_t left = us_left(end);
         bool last = next < 0 || (left >= 0 && left <= next);
         result = wait->call(wait, last ? left : next, mask ? mask : &before);
         if (result != 0 || last)
             break;
-        enum gf_sliced sliced = slice(us_left(end), &before, code);
-        if (sliced == GF_INTERRUPTED) {
-            result = -1;
-            errno = EINTR;
-            break;
-        }
-        next = sliced == GF_SLICED ? gf_reshare_plan(us_left(end), false) : -1;
+        bool more = gf_reshare_slice(us_left(end), GF_CUT_ALONE);
+        next = more ? gf_reshare_plan(us_left(end), false) : -1;
     }
-    int error = result < 0 ? errno : before_errno;
+    int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = error;
     return result;
+}
+
+/* The kernel gives a signal that one thread blocks to another one, and nobody would end this wait.
+ * So none is blocked, and the wait ends with EINTR where it was cut: a signal that has been handled
+ * since then is as good as one that ended it. */
+static int cut_beside_threads(const struct wait *wait, int64_t timeout_us, int64_t first_us,
+                              const sigset_t *mask) {
+    int64_t end = end_of(timeout_us);
+    int result = wait->call(wait, first_us, mask);
+    if (result != 0)
+        return result;
+    gf_reshare_slice(us_left(end), GF_CUT_BESIDE_THREADS);
+    errno = EINTR;
+    return -1;
+}
+
+/* What waits say themselves of bad arguments. All else is the word of a sandbox, which may allow
+ * the caller's function and forbid ours. */
+static bool is_refusal(int error) {
+    return error != EBADF && error != EFAULT && error != EINVAL && error != ENOMEM;
+}
+
+/* `mask` is the caller's own one for the wait, or NULL. True: *ret and errno are the answer. False:
+ * the caller's own function is to give it, as if nothing had been tried. */
+static bool cut(const struct wait *wait, struct cutting cutting, int64_t timeout_us,
+                const sigset_t *mask, int *ret) {
+    int error = errno;
+    if (cutting.how == GF_CUT_NOT || *wait->refused)
+        return false;
+    int result = cutting.how == GF_CUT_ALONE
+                     ? cut_alone(wait, timeout_us, cutting.first_us, mask)
+                     : cut_beside_threads(wait, timeout_us, cutting.first_us, mask);
+    if (result < 0 && errno == EINTR) {
+        *ret = result;
+        return true;
+    }
+    if (result < 0 && is_refusal(errno))
+        *wait->refused = true;
+    errno = error;
+    if (result >= 0)
+        *ret = result;
+    return result >= 0;
 }
 
 /* The thread whose last wait for files found one ready. What it accepts next is there already, and
@@ -101,11 +157,13 @@ static int call_poll(const struct wait *wait, int64_t us, const sigset_t *mask) 
 }
 
 int gf_wait_poll(struct pollfd *files, nfds_t count, int timeout_ms, const void *code) {
-    const struct wait wait = {.call = call_poll, .what = files, .count = (long)count};
-    int64_t first = gf_reshare_plan(us_of_ms(timeout_ms), true);
-    if (first < 0)
-        return note_ready(gf_real.poll(files, count, timeout_ms));
-    return note_ready(cut(&wait, us_of_ms(timeout_ms), first, NULL, code));
+    const struct wait wait = {
+        .call = call_poll, .refused = &ppoll_refused, .what = files, .count = (long)count};
+    int64_t us = us_of_ms(timeout_ms);
+    int result;
+    if (!cut(&wait, plan(us, true, code), us, NULL, &result))
+        result = gf_real.poll(files, count, timeout_ms);
+    return note_ready(result);
 }
 
 /* -2: not a time that the kernel would take. */
@@ -120,12 +178,13 @@ static int64_t us_of_timespec(const struct timespec *timeout) {
 
 int gf_wait_ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
                   const sigset_t *mask, const void *code) {
-    const struct wait wait = {.call = call_poll, .what = files, .count = (long)count};
+    const struct wait wait = {
+        .call = call_poll, .refused = &ppoll_refused, .what = files, .count = (long)count};
     int64_t us = us_of_timespec(timeout);
-    int64_t first = us == -2 ? -1 : gf_reshare_plan(us, true);
-    if (first < 0)
-        return note_ready(gf_real.ppoll(files, count, timeout, mask));
-    return note_ready(cut(&wait, us, first, mask, code));
+    int result;
+    if (us == -2 || !cut(&wait, plan(us, true, code), us, mask, &result))
+        result = gf_real.ppoll(files, count, timeout, mask);
+    return note_ready(result);
 }
 
 static int call_epoll(const struct wait *wait, int64_t us, const sigset_t *mask) {
@@ -133,13 +192,20 @@ static int call_epoll(const struct wait *wait, int64_t us, const sigset_t *mask)
                                milliseconds_of(us), mask);
 }
 
+/* epoll_wait, where there is no mask: a sandbox may know the one and not the other. */
 int gf_wait_epoll(int epoll, struct epoll_event *events, int most, int timeout_ms,
                   const sigset_t *mask, const void *code) {
-    const struct wait wait = {.call = call_epoll, .what = events, .more = &epoll, .count = most};
-    int64_t first = gf_reshare_plan(us_of_ms(timeout_ms), true);
-    if (first < 0)
-        return note_ready(gf_real.epoll_pwait(epoll, events, most, timeout_ms, mask));
-    return note_ready(cut(&wait, us_of_ms(timeout_ms), first, mask, code));
+    const struct wait wait = {.call = call_epoll,
+                              .refused = &epoll_pwait_refused,
+                              .what = events,
+                              .more = &epoll,
+                              .count = most};
+    int64_t us = us_of_ms(timeout_ms);
+    int result;
+    if (!cut(&wait, plan(us, true, code), us, mask, &result))
+        result = mask ? gf_real.epoll_pwait(epoll, events, most, timeout_ms, mask)
+                      : gf_real.epoll_wait(epoll, events, most, timeout_ms);
+    return note_ready(result);
 }
 
 /* The sets as the caller gave them: a wait whose time is up empties them. A caller's set may be
@@ -178,8 +244,10 @@ int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
                    struct timeval *timeout, const void *code) {
     int64_t us = us_of_timeval(timeout);
     bool ordinary = us != -2 && count >= 0 && count <= FD_SETSIZE;
-    int64_t first = ordinary ? gf_reshare_plan(us, true) : -1;
-    if (first < 0)
+    struct cutting cutting = {GF_CUT_NOT, -1};
+    if (ordinary)
+        cutting = plan(us, true, code);
+    if (cutting.how == GF_CUT_NOT)
         return note_ready(gf_real.select(count, readable, writable, other, timeout));
 
     const size_t word = sizeof(fd_mask);
@@ -189,9 +257,14 @@ int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
         if (sets.set[i])
             memcpy(&sets.given[i], sets.set[i], sets.size);
     }
-    const struct wait wait = {.call = call_select, .what = &sets, .count = count};
+    const struct wait wait = {
+        .call = call_select, .refused = &pselect_refused, .what = &sets, .count = count};
     int64_t start = gf_clock_us();
-    int result = cut(&wait, us, first, NULL, code);
+    int result;
+    if (!cut(&wait, cutting, us, NULL, &result)) {
+        give_back_sets(&sets);
+        return note_ready(gf_real.select(count, readable, writable, other, timeout));
+    }
     if (result < 0) /* the kernel leaves them as they are; Python waits again with the same ones */
         give_back_sets(&sets);
     if (timeout) { /* Linux says how much is left */
@@ -202,9 +275,9 @@ int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
     return note_ready(result);
 }
 
-/* read, accept and sem_wait have no mask for the wait. If no handler asks for calls to be
- * restarted, EINTR is what such a call answers to any signal, and waiting for its file with ppoll
- * first comes to the same. Else only the kernel knows, and the call is left alone. */
+/* read and accept have no mask for the wait. If no handler asks for calls to be restarted, EINTR is
+ * what such a call answers to any signal, and waiting for its file with ppoll first comes to the
+ * same. Else only the kernel knows, and the call is left alone. */
 static bool signals_interrupt(void) {
     for (int number = 1; number <= SIGRTMAX; number++) {
         struct sigaction action;
@@ -236,14 +309,12 @@ static bool blocks(int file, bool accepts) {
 
 static bool wait_readable(int file, bool accepts, const void *code) {
     struct pollfd files = {.fd = file, .events = POLLIN};
-    const struct wait wait = {.call = call_poll, .what = &files, .count = 1};
-    int error = errno;
-    int64_t first = gf_reshare_plan(-1, true);
-    int result = 1;
-    if (first >= 0 && blocks(file, accepts) && gf_real.poll(&files, 1, 0) == 0 &&
-        signals_interrupt())
-        result = cut(&wait, -1, first, NULL, code);
-    if (result < 0 && errno == EINTR)
+    const struct wait wait = {
+        .call = call_poll, .refused = &ppoll_refused, .what = &files, .count = 1};
+    int error = errno, result = 0;
+    struct cutting cutting = plan(-1, true, code);
+    if (cutting.how != GF_CUT_NOT && blocks(file, accepts) && gf_real.poll(&files, 1, 0) == 0 &&
+        signals_interrupt() && cut(&wait, cutting, -1, NULL, &result) && result < 0)
         return false;
     errno = error;
     return true;
@@ -259,18 +330,6 @@ bool gf_wait_accept(int file, int flags, const void *code) {
         return true;
     }
     return (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || wait_readable(file, true, code);
-}
-
-/* Will one of these interrupt a wait, when signals are let in again? */
-static bool any_interrupts(const sigset_t *pending, const sigset_t *blocked) {
-    for (int number = 1; number <= SIGRTMAX; number++) {
-        struct sigaction action;
-        if (sigismember(pending, number) == 1 && sigismember(blocked, number) == 0 &&
-            gf_real.sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-            action.sa_handler != SIG_IGN && !(action.sa_flags & SA_RESTART))
-            return true;
-    }
-    return false;
 }
 
 /* As us_of_timespec. Its clock may be set: what is left is asked for anew each time. */
@@ -297,72 +356,48 @@ static struct timespec realtime_in(int64_t us) {
     return time;
 }
 
-/* Lets signals in again. Returns whether one that arrived meanwhile is to interrupt the caller's
- * wait. */
-static bool let_in(const sigset_t *before) {
-    sigset_t pending;
-    sigemptyset(&pending);
-    sigpending(&pending);
-    bool interrupted = any_interrupts(&pending, before);
-    sigprocmask(SIG_SETMASK, before, NULL);
-    return interrupted;
+/* In a slice of the only thread. */
+static void slice_alone(int64_t left_us) {
+    sigset_t all, before;
+    sigfillset(&all);
+    if (sigprocmask(SIG_SETMASK, &all, &before) != 0)
+        return;
+    gf_reshare_slice(left_us, GF_CUT_ALONE_ONCE);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* A semaphore's wait cannot be given a mask. Signals are blocked but for waits that take time, and
- * are looked for right before these: what is left are the few instructions from there into the
- * kernel, as ahead of any call of sem_wait. Returns 0, or -1 with errno; 1 and signals blocked if
- * the rest of the wait is to be left alone. */
-static int cut_semaphore(sem_t *semaphore, const struct timespec *deadline, int64_t next,
-                         const sigset_t *before, const void *code) {
-    const struct gf_real *real = gf_real_semaphores();
-    sigset_t all;
-    sigfillset(&all);
-    while (next >= 0) {
-        const struct timespec until = realtime_in(next);
-        bool sleeps = next > 0;
-        if (sleeps && let_in(before)) {
-            errno = EINTR;
-            return -1;
-        }
-        int result = real->sem_timedwait(semaphore, &until);
-        int error = errno;
-        if (sleeps)
-            sigprocmask(SIG_SETMASK, &all, NULL);
-        if (result == 0 || error != ETIMEDOUT) {
-            sigprocmask(SIG_SETMASK, before, NULL);
-            errno = error;
-            return result;
-        }
-        enum gf_sliced sliced = slice(us_until(deadline), before, code);
-        if (sliced == GF_INTERRUPTED) {
-            sigprocmask(SIG_SETMASK, before, NULL);
-            errno = EINTR;
-            return -1;
-        }
-        next = sliced == GF_SLICED ? gf_reshare_plan(us_until(deadline), false) : -1;
-    }
-    return 1;
+/* A semaphore's wait cannot be given a mask. So nothing is blocked while it lasts, and it ends with
+ * EINTR where it was cut, whoever else is there; that is for callers that look for signals then. */
+static bool cut_semaphore(sem_t *semaphore, const struct timespec *deadline, const void *code,
+                          int *ret) {
+    int64_t left = us_until(deadline);
+    struct cutting cutting = {GF_CUT_NOT, -1};
+    if (left != -2 && left != 0)
+        cutting = plan(left, false, code);
+    if (cutting.how == GF_CUT_NOT)
+        return false;
+    const struct timespec until = realtime_in(cutting.first_us);
+    *ret = gf_real_semaphores()->sem_timedwait(semaphore, &until);
+    if (*ret == 0 || errno == EINTR)
+        return true;
+    if (errno != ETIMEDOUT)
+        return false;
+    if (cutting.how == GF_CUT_BESIDE_THREADS)
+        gf_reshare_slice(us_until(deadline), cutting.how);
+    else
+        slice_alone(us_until(deadline));
+    errno = EINTR;
+    return true;
 }
 
 int gf_wait_semaphore(sem_t *semaphore, const struct timespec *deadline, const void *code) {
     const struct gf_real *real = gf_real_semaphores();
-    sigset_t all, before;
-    int error = errno;
-    int64_t left = us_until(deadline);
-    int64_t next = left == -2 ? -1 : gf_reshare_plan(left, true);
-    if (next >= 0 && signals_interrupt()) {
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, &before);
-        int result = cut_semaphore(semaphore, deadline, next, &before, code);
-        if (result == 0)
-            errno = error;
-        if (result <= 0)
-            return result;
-        if (let_in(&before)) {
-            errno = EINTR;
-            return -1;
-        }
-        errno = error;
-    }
+    int error = errno, result = 0;
+    bool answered = cut_semaphore(semaphore, deadline, code, &result);
+    if (answered && result < 0)
+        return result;
+    errno = error;
+    if (answered)
+        return result;
     return deadline ? real->sem_timedwait(semaphore, deadline) : real->sem_wait(semaphore);
 }

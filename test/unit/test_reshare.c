@@ -51,7 +51,6 @@ int __wrap_getrusage(int who, struct rusage *ret) {
 /* ---- a process with an arena that is copied ---- */
 
 static char *arena;
-static const sigset_t no_signals;
 
 static void start(void) {
     static char *environment[] = {"GCFREEZE_RESHARE=on", NULL};
@@ -76,7 +75,7 @@ static void make_it_worthwhile(void) {
 /* A slice; the clock goes on by `tick` at each look at it: one a run. */
 static void slice(int64_t left_us, int64_t tick) {
     tick_us = tick;
-    gf_reshare_slice(left_us, &no_signals, NULL);
+    gf_reshare_slice(left_us, GF_CUT_ALONE);
     tick_us = 0;
 }
 
@@ -347,12 +346,15 @@ static void passes_stop_beside_threads_and_go_on_after_them(void **state) {
     gf_companion_start(&companion);
     make_it_worthwhile();
     now_us += INTERVAL;
+    assert_int_equal(gf_reshare_cut(false, true, NULL), GF_CUT_NOT);
+    assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_NONE); /* none was due */
     assert_int_equal(gf_reshare_plan(-1, true), 0);
-    slice(-1, 0);
+    assert_int_equal(gf_reshare_cut(true, true, NULL), GF_CUT_NOT);
     assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_THREADS);
     assert_int_equal(gf_fake_status().passes, 0);
     assert_int_equal(gf_arena_copies(arena), 32);
     gf_companion_end(&companion);
+    assert_int_equal(gf_reshare_cut(true, true, NULL), GF_CUT_ALONE);
     pass();
     assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_NONE);
     assert_int_equal(gf_fake_status().pages_given_back, 32);
@@ -373,6 +375,15 @@ static void threads_that_come_in_the_middle_of_a_pass_end_it(void **state) {
     assert_int_equal(gf_fake_status().passes, 1); /* it gave some back */
     assert_int_equal(gf_fake_status().pages_given_back, 32 - left);
     gf_companion_end(&companion);
+}
+
+static void a_wait_without_a_mask_is_cut_for_python_alone(void **state) {
+    (void)state;
+    start_with_a_pass_due();
+    assert_int_equal(gf_reshare_cut(true, false, NULL), GF_CUT_ALONE_ONCE);
+    gf_fake.foreign = true;
+    assert_int_equal(gf_reshare_cut(true, false, NULL), GF_CUT_NOT);
+    assert_int_equal(gf_reshare_cut(true, true, NULL), GF_CUT_ALONE);
 }
 
 static void a_child_starts_to_count_anew(void **state) {
@@ -410,6 +421,7 @@ int main(void) {
         cmocka_unit_test(a_slice_is_not_begun_in_a_slice),
         cmocka_unit_test(passes_stop_beside_threads_and_go_on_after_them),
         cmocka_unit_test(threads_that_come_in_the_middle_of_a_pass_end_it),
+        cmocka_unit_test(a_wait_without_a_mask_is_cut_for_python_alone),
         cmocka_unit_test(a_child_starts_to_count_anew),
     };
     return gf_test_each_in_child(tests, sizeof tests / sizeof *tests);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/reshare.h"
 #include "support/waits.h"
 
 /* from READ on: the calls that have no mask */
@@ -212,17 +213,27 @@ static int wait_with_accept(const struct gf_waits *waits, struct outcome *ret) {
     return flags;
 }
 
-static int wait_with_semaphore(const struct gf_waits *waits) {
+static struct timespec deadline_of(int timeout_ms) {
     struct timespec deadline;
-    if (current.call == SEM)
-        return waits->sem_wait(&world.shared->semaphore);
     clock_gettime(CLOCK_REALTIME, &deadline);
-    int ms = current.timeout_ms == NEVER ? LONG_MS : current.timeout_ms;
+    int ms = timeout_ms == NEVER ? LONG_MS : timeout_ms;
     deadline.tv_sec += ms / 1000;
     deadline.tv_nsec += ms % 1000 * 1000000;
     deadline.tv_sec += deadline.tv_nsec / 1000000000;
     deadline.tv_nsec %= 1000000000;
-    return waits->sem_timedwait(&world.shared->semaphore, &deadline);
+    return deadline;
+}
+
+/* As Python does: where no signal has come, it waits for what is left. */
+static int wait_with_semaphore(const struct gf_waits *waits) {
+    const struct timespec deadline = deadline_of(current.timeout_ms);
+    int result;
+    do {
+        errno = ENOTTY;
+        result = current.call == SEM ? waits->sem_wait(&world.shared->semaphore)
+                                     : waits->sem_timedwait(&world.shared->semaphore, &deadline);
+    } while (result < 0 && errno == EINTR && handled == 0);
+    return result;
 }
 
 static int wait_once(const struct gf_waits *waits, struct outcome *ret) {
@@ -257,7 +268,7 @@ static int64_t now_us(void) {
 
 /* Is there a slice in it, with ours? */
 static bool is_cut(const struct scenario *s) {
-    return !(s->restart && s->call >= READ);
+    return !(s->restart && s->call >= READ && s->call < SEM);
 }
 
 static struct outcome perform(const struct scenario *scenario, const struct gf_waits *waits) {
@@ -280,6 +291,7 @@ static struct outcome perform(const struct scenario *scenario, const struct gf_w
         happen(getpid());
     else if (scenario->event != NOTHING && (scenario->when == ASLEEP || waits == &gf_waits_libc))
         watcher = watch_until_asleep(waits == &gf_waits_ours && is_cut(scenario));
+    gf_reshare_plan(0, true); /* a wait that follows one which a slice has ended has none */
     gf_waits_in_slice = scenario->event == NOTHING ? NULL : slice_is_over;
     int64_t start = now_us();
     errno = ENOTTY;
@@ -326,8 +338,8 @@ static bool is_sensible(const struct scenario *s) {
         return false; /* which comes first? */
     if (s->event == READY)
         return s->timeout_ms != SHORT_MS;
-    if (s->when == IN_SLICE && !is_cut(s))
-        return false; /* see a_read_beside_a_handler_that_restarts_calls_is_left_alone */
+    if (s->when == IN_SLICE && s->restart && s->call >= READ)
+        return false; /* a read is left alone, and a semaphore's wait ends after a slice */
     if (s->blocked && !s->masked) /* a blocked signal ends nothing */
         return s->when == BEFORE && (s->timeout_ms == 0 || s->timeout_ms == SHORT_MS) &&
                !s->readies;

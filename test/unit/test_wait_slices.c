@@ -12,7 +12,7 @@
 
 static int64_t (*plan)(int64_t timeout_us, bool first);
 static void (*slice)(void);
-static bool slices_interrupt; /* as beside threads */
+static enum gf_cut how; /* NOT: as it is */
 
 int64_t __real_gf_reshare_plan(int64_t timeout_us, bool first);
 int64_t __wrap_gf_reshare_plan(int64_t timeout_us, bool first);
@@ -20,13 +20,19 @@ int64_t __wrap_gf_reshare_plan(int64_t timeout_us, bool first) {
     return plan ? plan(timeout_us, first) : __real_gf_reshare_plan(timeout_us, first);
 }
 
-enum gf_sliced __real_gf_reshare_slice(int64_t left_us, const sigset_t *signals, const void *code);
-enum gf_sliced __wrap_gf_reshare_slice(int64_t left_us, const sigset_t *signals, const void *code);
-enum gf_sliced __wrap_gf_reshare_slice(int64_t left_us, const sigset_t *signals, const void *code) {
+enum gf_cut __real_gf_reshare_cut(bool due, bool masked, const void *code);
+enum gf_cut __wrap_gf_reshare_cut(bool due, bool masked, const void *code);
+enum gf_cut __wrap_gf_reshare_cut(bool due, bool masked, const void *code) {
+    return how != GF_CUT_NOT ? how : __real_gf_reshare_cut(due, masked, code);
+}
+
+bool __real_gf_reshare_slice(int64_t left_us, enum gf_cut as);
+bool __wrap_gf_reshare_slice(int64_t left_us, enum gf_cut as);
+bool __wrap_gf_reshare_slice(int64_t left_us, enum gf_cut as) {
     if (!slice)
-        return __real_gf_reshare_slice(left_us, signals, code);
+        return __real_gf_reshare_slice(left_us, as);
     slice();
-    return slices_interrupt ? GF_INTERRUPTED : GF_SLICED;
+    return true;
 }
 
 /* A pass that goes on and on, as the engine plans it while its credit is used up. */
@@ -36,6 +42,15 @@ static int64_t much_later(int64_t timeout_us, bool first) {
         return 0;
     const int64_t later = INT64_C(3600) * 1000000;
     return timeout_us >= 0 && timeout_us <= later ? -1 : later;
+}
+
+static size_t plans;
+
+static int64_t never(int64_t timeout_us, bool first) {
+    (void)timeout_us;
+    (void)first;
+    plans++;
+    return -1;
 }
 
 static void five_milliseconds(void) {
@@ -65,6 +80,9 @@ static void a_slice_that_outlasts_the_wait_ends_it(void **state) {
     deadline.tv_sec += deadline.tv_nsec / 1000000000;
     deadline.tv_nsec %= 1000000000;
     assert_int_equal(ours->sem_timedwait(&semaphore, &deadline), -1);
+    assert_int_equal(errno, EINTR); /* the caller looks for signals, and waits for what is left */
+    plan = never;
+    assert_int_equal(ours->sem_timedwait(&semaphore, &deadline), -1);
     assert_int_equal(errno, ETIMEDOUT);
 }
 
@@ -76,7 +94,7 @@ static void a_slice_that_interrupts_a_select_leaves_its_sets_as_they_are(void **
     gf_waits_start();
     plan = much_later;
     slice = nothing;
-    slices_interrupt = true;
+    how = GF_CUT_BESIDE_THREADS;
     assert_int_equal(pipe(ends), 0);
     fd_set readable, writable, other;
     FD_ZERO(&readable);
@@ -107,19 +125,10 @@ static void a_read_beside_a_handler_that_restarts_calls_is_left_alone(void **sta
     assert_int_equal(gf_waits_slices, 0);
 }
 
-static size_t plans;
-
 static int64_t always_now(int64_t timeout_us, bool first) {
     (void)first;
     plans++;
     return timeout_us == 0 ? -1 : 0;
-}
-
-static int64_t never(int64_t timeout_us, bool first) {
-    (void)timeout_us;
-    (void)first;
-    plans++;
-    return -1;
 }
 
 static void what_is_accepted_after_something_was_ready_is_there_already(void **state) {

@@ -1,13 +1,17 @@
 /* Preloaded ahead of the library: a thread that writes at the worst moments. Right before and right
- * after memory is moved away beside threads, a byte of it is written, and a signal comes; and code
- * that waits in poll although Python's modules did not ask for it.
+ * after memory is moved away beside threads, a byte of it is written, and a signal comes; a signal
+ * that comes when the first thread has just blocked it, or let it in again; and code that waits in
+ * poll although Python's modules did not ask for it.
  */
 #define _GNU_SOURCE 1
+#include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,7 +24,11 @@ char *race_before, *race_after; /* the bytes to write, in one page */
 int race_moves;
 int race_signal; /* to send to the process at the next move */
 
+int race_gap;   /* to send when the first thread blocks it; below 0: when it lets it in again */
+int *race_sent; /* counts these, where another process sees it */
+
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...);
+int sigprocmask(int how, const sigset_t *mask, sigset_t *before);
 int race_poll(int timeout_ms);
 
 void *mremap(void *old, size_t old_size, size_t size, int flags, ...) {
@@ -40,6 +48,26 @@ void *mremap(void *old, size_t old_size, size_t size, int flags, ...) {
     void *result = (void *)syscall(SYS_mremap, old, old_size, size, flags, place);
     if (meets)
         *race_after = '2';
+    return result;
+}
+
+int sigprocmask(int how, const sigset_t *mask, sigset_t *before) {
+    static int (*real)(int, const sigset_t *, sigset_t *);
+    if (!real) {
+        void *address = dlsym(RTLD_NEXT, "sigprocmask");
+        memcpy(&real, &address, sizeof real);
+    }
+    sigset_t old, now;
+    real(SIG_SETMASK, NULL, &old);
+    int result = real(how, mask, before);
+    real(SIG_SETMASK, NULL, &now);
+    int number = abs(race_gap);
+    if (number != 0 && sigismember(&old, number) == (race_gap < 0) &&
+        sigismember(&now, number) == (race_gap > 0) && syscall(SYS_gettid) == getpid()) {
+        race_gap = 0;
+        ++*race_sent;
+        kill(getpid(), number);
+    }
     return result;
 }
 

@@ -117,6 +117,11 @@ static const char *remark(void) {
     return gf_fake.remark;
 }
 
+static bool waits_for_python(const void *code) {
+    (void)code;
+    return !gf_fake.foreign;
+}
+
 static bool unwinding(void) {
     return gf_fake.unwinding;
 }
@@ -138,6 +143,7 @@ const struct gf_runtime gf_fake_runtime = {
     .thaw_at_exit = thaw_at_exit,
     .collect = collect,
     .watch_arenas = watch_arenas,
+    .waits_for_python = waits_for_python,
     .version = version,
     .remark = remark,
     .unwinding = unwinding,

@@ -26,6 +26,7 @@ struct gf_fake {
     const char *version, *remark;
     bool forks; /* the fork is a real one */
     bool unwinding, arenas;
+    bool foreign;      /* no wait is called by the interpreter */
     pid_t child;       /* what the fork returns */
     int error;         /* the errno that it leaves */
     int errno_at_fork; /* recorded: what it found there */
