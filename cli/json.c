@@ -42,6 +42,11 @@ static void print_member(FILE *stream, const struct gf_member *member) {
         else
             gf_figure_print(stream, value);
     }
+    print_key(stream, "pass_reason");
+    if (member->answer == GF_PAGE_READ)
+        gf_say_json(stream, gf_figure_reason(member->page.status.pass_reason));
+    else
+        fputs("null", stream);
     print_skips(stream, member);
     fputc('}', stream);
 }

@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "figures.h"
+
 enum { CELL = 32 };
 
 typedef double (*number_function)(const struct gf_member *member);
@@ -220,10 +222,12 @@ static void add_forks(struct gf_lines *lines, const struct gf_member *root) {
                    skips[0] ? ", " : "; left alone: ", word ? word : "another reason",
                    status->skipped[i]);
     }
-    gf_lines_add(lines, GF_PLAIN, "  %s%.32s, %llu of %llu forks frozen%s",
+    bool partly = status->pass_reason != GCFREEZE_REASON_NONE;
+    gf_lines_add(lines, GF_PLAIN, "  %s%.32s, %llu of %llu forks frozen%s%s%s",
                  status->attached ? "CPython " : "no interpreter", status->python,
                  (unsigned long long)status->forks_frozen, (unsigned long long)status->forks_seen,
-                 skips);
+                 skips, partly ? "; arenas: " : "",
+                 partly ? gf_figure_reason(status->pass_reason) : "");
 }
 
 static void add_memory(struct gf_lines *lines, const struct gf_tree *tree) {

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "core/budget.h"
 #include "core/session.h"
 #include "pages/arenas.h"
@@ -30,7 +29,6 @@ bool gf_reshare_armed;
 static struct {
     atomic_flag busy;        /* a thread is in here */
     bool unfinished;         /* the last copying ended early */
-    bool told;               /* why it did */
     atomic_bool raced;       /* a pass beside other threads met one that wrote: no more of them */
     bool running;            /* a pass has begun and is not over */
     bool disturbed;          /* its last slice met a thread that runs */
@@ -67,19 +65,6 @@ bool gf_reshare_is_due(bool frozen) {
     return on() && (frozen || reshare.unfinished);
 }
 
-/* Once a process: what an operator should know without asking for a line per fork. */
-static void tell_unfinished(enum gcfreeze_reason reason) {
-    char buffer[192];
-    struct gf_text line;
-    if (reshare.told)
-        return;
-    reshare.told = true;
-    gf_text_init(&line, buffer, sizeof buffer);
-    gf_text_add(&line, "GCFREEZE_RESHARE: not all memory can be given back: ");
-    gf_text_add(&line, gcfreeze_reason_meaning(reason));
-    gf_session_tell(GF_LOG_WARN, line.data);
-}
-
 static long minor_faults(void) {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
@@ -99,14 +84,12 @@ void gf_reshare_prepare(struct gf_event *ret) {
     gcfreeze_page.status.snapshot_us += ret->snapshot_us;
     gcfreeze_page.status.pass_reason = (int32_t)ret->snapshot;
     gf_reshare_armed = gf_reshare_armed || bytes > 0;
-    if (reshare.unfinished)
-        tell_unfinished(ret->snapshot);
 }
 
 void gf_reshare_missed(struct gf_event *ret) {
     ret->snapshot = GCFREEZE_REASON_NO_ROOM;
     ret->reshared = true;
-    tell_unfinished(ret->snapshot);
+    gcfreeze_page.status.pass_reason = (int32_t)ret->snapshot;
 }
 
 void gf_reshare_child(void) {

@@ -81,7 +81,7 @@ static enum gcfreeze_reason find(void) {
     const char *remark = s->runtime->remark();
     if (remark && !s->told_remark) {
         s->told_remark = true;
-        gf_session_tell(GF_LOG_WARN, remark);
+        gf_session_tell(GF_LOG_INFO, remark);
     }
     return reason;
 }

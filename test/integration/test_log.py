@@ -82,6 +82,20 @@ def test_quiet_levels_say_nothing_of_forks(python, level):
     assert run([python.path, "-c", FORKS], environment(LOG=level)).stderr == ""
 
 
+# malloc: nothing can be given back
+QUIET = [{"RESHARE": "on"}, {"RESHARE": "on", "TEST_RESHARE": "always"}]
+
+
+@pytest.mark.gil(True)
+@pytest.mark.parametrize("knobs", QUIET)
+def test_what_cannot_be_done_is_no_mistake_in_the_settings(python, knobs):
+    env = {"PYTHONMALLOC": "malloc"}
+    outcome = run([python.path, "-c", FORKS], {**environment(LOG="warn", **knobs), **env})
+    assert outcome.stderr == ""
+    outcome = run([python.path, "-c", FORKS], {**environment(LOG="info", **knobs), **env})
+    assert "snapshot=no-arenas" in outcome.stderr
+
+
 def test_an_inert_library_says_nothing(python):
     assert run([python.path, "-c", FORKS], environment(**{"": 0, "LOG": "debug"})).stderr == ""
 

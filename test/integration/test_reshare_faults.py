@@ -38,7 +38,6 @@ def expect_no_copies(python, tmp_path, program, reason, **options):
     worker, parent = outcome.told
     assert_kept(worker)
     assert parent["right"]
-    assert outcome.stderr.count("GCFREEZE_RESHARE: not all memory can be given back") == 1
     return outcome
 
 
@@ -145,7 +144,6 @@ done = threading.Event()
 threading.Thread(target=done.wait, daemon=True).start()
 """
     outcome = expect_no_copies(python, tmp_path, program, "threads")
-    assert "more threads" in outcome.stderr
 
 
 def test_copies_are_made_up_for_when_the_obstacle_is_gone(python, tmp_path):

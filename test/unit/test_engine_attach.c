@@ -356,9 +356,8 @@ static void a_process_without_python_writes_nothing(void **state) {
     assert_string_equal(text, "");
 }
 
-static void remark_at_the_third_look(void *argument) {
-    (void)argument;
-    gf_fake_start(NULL);
+static void remark_at_the_third_look(void *level) {
+    gf_fake_start((char *[]){level, NULL});
     gf_fake.found = GCFREEZE_REASON_NO_INTERPRETER;
     gf_engine_startup();
     gf_fake_fork();
@@ -371,8 +370,11 @@ static void remark_at_the_third_look(void *argument) {
 static void a_remark_about_the_interpreter_is_one_line_when_it_is_found(void **state) {
     char text[2048];
     (void)state;
-    assert_child_succeeded(gf_test_child(remark_at_the_third_look, NULL, text, sizeof text), text);
+    char info[] = "GCFREEZE_LOG=info", warn[] = "GCFREEZE_LOG=warn";
+    assert_child_succeeded(gf_test_child(remark_at_the_third_look, info, text, sizeof text), text);
     assert_int_equal(count_of(text, "]: CPython 3.99.0 is newer than this library knows\n"), 1);
+    assert_child_succeeded(gf_test_child(remark_at_the_third_look, warn, text, sizeof text), text);
+    assert_string_equal(text, ""); /* nobody's mistake */
 }
 
 static void attach_without_libunwind(void *startup) {
