@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "cpython/interpreter.h"
@@ -73,19 +74,20 @@ void gf_watch_reset(void) {
     gf_arenas_forget();
 }
 
-/* The extension modules that wait in Py_BEGIN_ALLOW_THREADS, by the start of their file names.
- * Debian builds some of them into the interpreter. */
+/* The interpreter's own code, and extension modules that wait in Py_BEGIN_ALLOW_THREADS, by the
+ * start of their file names. Debian builds some of them into the interpreter. A program that was
+ * linked with the interpreter is not the interpreter: uWSGI waits for a connection while it holds
+ * its thunder lock (core/utils.c, wsgi_req_accept). */
 bool gf_watch_waits_for_python(const void *code) {
     static const char *const waiting[] = {"select.",   "_socket.",   "loop.",
                                           "corecext.", "_corecffi.", "_multiprocessing.",
                                           "_billiard."};
+    const struct gf_landmarks *landmarks = &gf_python.landmarks;
     const char *name = NULL;
-    const void *object = object_of(code, &name);
-    if (!object)
-        return false;
-    if (object == interpreter_object())
+    if ((uintptr_t)code - landmarks->code < landmarks->code_size)
         return true;
-    const char *slash = name ? strrchr(name, '/') : NULL;
+    const void *object = object_of(code, &name);
+    const char *slash = object && name ? strrchr(name, '/') : NULL;
     for (size_t i = 0; slash && i < sizeof waiting / sizeof *waiting; i++) {
         if (strncmp(slash + 1, waiting[i], strlen(waiting[i])) == 0)
             return true;

@@ -288,6 +288,15 @@ static bool signals_interrupt(void) {
     return true;
 }
 
+/* A hash of the kernel's (AF_ALG) answers a read at once, and never becomes readable: its socket
+ * has no poll (crypto/algif_hash.c; net/socket.c, sock_poll). So only kinds that are known to. */
+static bool is_known_kind(int socket) {
+    int family = AF_UNSPEC;
+    socklen_t size = sizeof family;
+    return getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 &&
+           (family == AF_UNIX || family == AF_INET || family == AF_INET6);
+}
+
 /* Does a read (or an accept) of this file wait for as long as ppoll does? Pipes and sockets that
  * block and have no time limit of their own; not what answers at once and never becomes readable:
  * the writing end of a pipe, a socket that is the other kind's, a FIFO before its first writer. */
@@ -300,7 +309,7 @@ static bool blocks(int file, bool accepts) {
         return false;
     if (system.f_type == PIPEFS_MAGIC)
         return !accepts && (flags & O_ACCMODE) != O_WRONLY;
-    return system.f_type == SOCKFS_MAGIC &&
+    return system.f_type == SOCKFS_MAGIC && is_known_kind(file) &&
            getsockopt(file, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 &&
            (listens != 0) == accepts &&
            getsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &limit, &limit_size) == 0 &&

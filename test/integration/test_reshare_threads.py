@@ -64,6 +64,17 @@ def test_no_pass_in_waits_of_unknown_code(python):
     assert answer["during"]["given"] == answer["before"]
 
 
+def test_no_pass_in_waits_of_a_program_that_was_linked_with_python(python):
+    env = {**environment(**ALWAYS), "PYTHONDONTWRITEBYTECODE": "1"}
+    name = str(Path(python.path).with_name("host"))
+    command = [name, str(HOSTS / "torture_threads.py"), TORTURE, "host"]
+    answer = json.loads(run(command, env, executable=python.path, timeout=120).stdout)
+    if answer["library"]:  # then that is the interpreter
+        assert answer["given"] >= 1000
+    else:
+        assert (answer["given"], answer["reason"]) == (0, "foreign-wait")
+
+
 def test_locked_memory_stays_locked(python):
     answer = scenario(python, "locked")
     if answer is None:

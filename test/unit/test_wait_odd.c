@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_alg.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,17 @@ static int a_socket_with_an_error(const struct gf_waits *waits) {
 static int a_socket_with_a_time_limit(const struct gf_waits *waits) {
     limit_waits(new_pair()[0]);
     return (int)waits->read(ends[0], &byte, 1);
+}
+
+/* Where the kernel has none, it is no file. */
+static int a_hash_of_the_kernel(const struct gf_waits *waits) {
+    const struct sockaddr_alg hash = {
+        .salg_family = AF_ALG, .salg_type = "hash", .salg_name = "sha256"};
+    char digest[32];
+    int file = socket(AF_ALG, SOCK_SEQPACKET, 0);
+    if (file >= 0)
+        GF_CHILD_CHECK(bind(file, (const struct sockaddr *)&hash, sizeof hash) == 0);
+    return (int)waits->read(accept(file, NULL, NULL), digest, sizeof digest);
 }
 
 static int a_folder(const struct gf_waits *waits) {
@@ -321,6 +333,7 @@ static const struct odd {
     CALL(a_socket_that_was_shut_down),
     CALL(a_socket_with_an_error),
     CALL(a_socket_with_a_time_limit),
+    CALL(a_hash_of_the_kernel),
     CALL(a_folder),
     CALL(the_null_device),
     CALL(a_counter),

@@ -131,6 +131,16 @@ def foreign():
     return {"before": before, "during": during, **torture.status()}
 
 
+def host():
+    """Under a name that is not Python's: a program that was linked with an interpreter."""
+    with Sleeper():
+        copy_and_restore()
+        while torture.status()["reason"] != "foreign-wait" and torture.status()["given"] < 1000:
+            wait()
+    with open("/proc/self/maps") as maps:
+        return {"library": "/libpython" in maps.read(), **torture.status()}
+
+
 def locked():
     """What the process locked stays locked."""
 
