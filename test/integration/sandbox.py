@@ -5,7 +5,7 @@ PROFILE is one of:
   a file       in the format of container runtimes (Docker's and podman's seccomp.json)
   @set         a set of system calls that systemd allows: its SystemCallFilter=
   docker       what Docker's documentation lists as blocked by its default profile
-  name=ERROR   that system call fails with that error
+  name=ERROR   that system call fails with that error; several names have commas between them
 
 Written for Debian's own interpreter: the module seccomp is libseccomp's (package python3-seccomp).
 """
@@ -115,8 +115,8 @@ def main():
     elif profile.startswith("/"):
         sandbox = from_runtime(profile)
     else:
-        name, error = profile.split("=")
-        sandbox = deny([name], getattr(errno, error))
+        names, error = profile.split("=")
+        sandbox = deny(names.split(","), getattr(errno, error))
     sandbox.load()
     os.execvp(command[0], command)
 

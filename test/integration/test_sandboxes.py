@@ -2,6 +2,7 @@
 
 import functools
 import os
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -169,6 +170,53 @@ OBSTACLES = {
 def test_a_system_call_that_is_forbidden(edge, serve, call, error):
     served = serve(edge, sandbox("%s=%s" % (call, error)))
     assert served.frozen() and served.copied()[0] == OBSTACLES.get((call, error), "none"), served.log
+
+
+# The waits of a worker; another process ends those that have no time limit as soon as it sleeps.
+WAITS = """
+import socket
+ends = os.pipe()
+poll, epoll = select.poll(), select.epoll()
+for file in poll, epoll:
+    file.register(ends[0], select.POLLIN)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("")
+listener.listen()
+
+def when_it_sleeps(act):
+    waiting = os.getpid()
+    def watch():
+        state = None
+        while state != "S":
+            with open("/proc/%d/stat" % waiting) as file:
+                state = file.read().rpartition(")")[2].split()[0]
+        act()
+    return worker(watch)
+
+def body():
+    look()
+    told = {"poll": poll.poll(1), "epoll": epoll.poll(0.001), "select": select.select([ends[0]], [], [], 0.001)}
+    watcher = when_it_sleeps(lambda: os.write(ends[1], b"x"))
+    told["read"] = os.read(ends[0], 1).decode()
+    end(watcher)
+    with socket.socket(socket.AF_UNIX) as client:
+        watcher = when_it_sleeps(lambda: client.connect(listener.getsockname()))
+        told["accept"] = listener.accept()[0].family == socket.AF_UNIX
+    end(watcher)
+    tell(right=right(), **told)
+end(worker(body))
+"""
+
+
+# free-threaded builds have no arenas; elsewhere poll may be what is forbidden here
+@pytest.mark.gil(True)
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="poll is a system call of its own on x86-64")
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS", "EACCES"])
+@pytest.mark.parametrize("calls", ["ppoll", "epoll_pwait", "ppoll,epoll_pwait", "rt_sigprocmask"])
+def test_a_wait_for_which_ours_are_forbidden(python, tmp_path, calls, error):
+    command = sandbox("%s=%s" % (calls, error))
+    (told,) = resharing.run(python, tmp_path, WAITS, command=command).told
+    assert told == {"right": True, "poll": [], "epoll": [], "select": [[], [], []], "read": "x", "accept": True}
 
 
 @EDGES
