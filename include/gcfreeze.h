@@ -51,7 +51,7 @@ extern "C" {
     X(THREADS, "threads", "the process has more threads than the one that asks")                   \
     X(NO_ARENAS, "no-arenas",                                                                      \
       "the interpreter's small objects come from no arenas that are known")                        \
-    X(TOO_MANY_ARENAS, "too-many-arenas", "more than 16 GiB of arenas")                            \
+    X(TOO_MANY_ARENAS, "too-many-arenas", "copies would need more than half of the mappings left") \
     X(NO_MEMFD, "no-memfd", "the kernel grants no memfd that can be sealed")                       \
     X(NO_DESCRIPTOR, "no-descriptor", "too many open files")                                       \
     X(FILE_SIZE_LIMIT, "file-size-limit", "RLIMIT_FSIZE is smaller than an arena")                 \

@@ -62,6 +62,43 @@ bool gf_file_row(const char *path, const char *row, uint64_t *ret) {
     return found;
 }
 
+static bool count_lines(int file, const char *mark, size_t *ret_lines, size_t *ret_marked) {
+    char buffer[4096]; /* a page: the kernel gives no more of /proc/PID/maps at a time */
+    size_t lines = 0, marked = 0, matched = 0;
+    bool found = false;
+    long length;
+    while ((length = syscall(SYS_read, file, buffer, sizeof buffer)) > 0) {
+        for (long i = 0; i < length; i++) {
+            matched = buffer[i] == mark[matched] ? matched + 1 : buffer[i] == mark[0];
+            if (mark[matched] == '\0') {
+                found = true;
+                matched = 0;
+            }
+            if (buffer[i] != '\n')
+                continue;
+            lines++;
+            marked += found;
+            found = false;
+        }
+    }
+    if (length < 0)
+        return false;
+    *ret_lines = lines;
+    *ret_marked = marked;
+    return true;
+}
+
+bool gf_file_lines(const char *path, const char *mark, size_t *ret_lines, size_t *ret_marked) {
+    int file = gf_file_open(path, 0);
+    if (file < 0)
+        return false;
+    bool counted = count_lines(file, mark, ret_lines, ret_marked);
+    int error = errno;
+    gf_file_close(file);
+    errno = error;
+    return counted;
+}
+
 /* What getdents64(2) fills; no header declares it. */
 struct entry {
     uint64_t inode;

@@ -26,6 +26,10 @@ size_t gf_file_read(const char *path, char *buffer, size_t size);
  * ENODATA: there is no such row. */
 bool gf_file_row(const char *path, const char *row, uint64_t *ret);
 
+/* The lines of a file of any length, and how many of them have `mark` in them, whose first
+ * character is in it once. False with errno. */
+bool gf_file_lines(const char *path, const char *mark, size_t *ret_lines, size_t *ret_marked);
+
 /* Calls `visit` with the name of each entry of an open folder, until it says false. False if it
  * did, or, with errno, if the kernel does not tell all of them. */
 bool gf_file_entries(int folder, bool (*visit)(void *context, const char *name), void *context);

@@ -12,6 +12,8 @@
 
 enum { PATH_SIZE = 1024, FILE_SIZE = 4096 };
 
+enum { DEFAULT_MAP_COUNT = 65530 }; /* include/linux/mm.h */
+
 /* One control group's memory, in both versions of the kernel's interface
  * (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst). */
 static const struct interface {
@@ -120,4 +122,17 @@ enum gcfreeze_reason gf_room_for_mappings(size_t size) {
         return gf_obstacle_proc();
     return used + 2 * (uint64_t)size > limit.rlim_cur ? GCFREEZE_REASON_NO_ROOM
                                                       : GCFREEZE_REASON_NONE;
+}
+
+long gf_room_of_mappings(const char *name, size_t *most) {
+    uint64_t limit = DEFAULT_MAP_COUNT;
+    size_t all, copies;
+    if (!gf_file_lines("/proc/self/maps", name, &all, &copies))
+        return -1;
+    if (*most == 0) {
+        read_number("/proc/sys/vm", "/max_map_count", &limit);
+        const size_t others = all - copies;
+        *most = others + (others < limit ? ((size_t)limit - others) / 2 : 0);
+    }
+    return all < *most ? (long)(*most - all) : 0;
 }

@@ -19,4 +19,11 @@ enum gcfreeze_reason gf_room_for(size_t file, size_t memory);
  * memory: locking a private mapping copies all of it. */
 enum gcfreeze_reason gf_room_for_mappings(size_t size);
 
+/* How many mappings copies may still add. Together they may have half of what the limit
+ * (vm.max_map_count) leaves beside everybody else's, or the process could map nothing more and
+ * start no thread. `name` is what /proc/self/maps shows of them. *most is 0 the first time, and
+ * then how many mappings there may be in all. -1 with errno: it cannot be read. A microsecond a
+ * mapping. */
+long gf_room_of_mappings(const char *name, size_t *most);
+
 #endif

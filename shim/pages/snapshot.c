@@ -31,8 +31,9 @@
  * do: each copy needs two mappings, which cost a fork half a microsecond each. */
 static const uintptr_t together = 1 << 20;
 
-/* A process may have 65,530 mappings (vm.max_map_count): half of them at most are ours. */
-static const size_t most_bytes = (size_t)16384 << 20;
+/* That a copy adds at most: its own two, and what is left of a mapping out of whose middle the
+ * arena is taken. */
+enum { MAPPINGS = 3 };
 
 /* How much is copied between two looks at what room there is. */
 enum { STRETCH = 8 << 20 };
@@ -169,7 +170,7 @@ static enum gcfreeze_reason other_writers(void) {
 static enum gcfreeze_reason obstacle(void) {
     enum gcfreeze_reason reason;
     struct gf_arena *arena;
-    size_t position = 0, copied = 0, uncopied = 0;
+    size_t position = 0, uncopied = 0;
     if (gf_arenas_count() == 0)
         return GCFREEZE_REASON_NO_ARENAS;
     int threads = gf_threads_left();
@@ -179,15 +180,31 @@ static enum gcfreeze_reason obstacle(void) {
     if (reason != GCFREEZE_REASON_NONE)
         return reason;
     while ((arena = gf_arenas_next(&position)) != NULL)
-        *(arena->original ? &copied : &uncopied) += gf_arena_size(arena);
-    if (copied + uncopied > most_bytes)
-        return GCFREEZE_REASON_TOO_MANY_ARENAS;
+        uncopied += arena->original ? 0 : gf_arena_size(arena);
     return gf_room_for_mappings(uncopied);
+}
+
+/* Most copies add two mappings and not three: they are counted anew where they might be used up. */
+struct mappings {
+    long left;
+    size_t most;
+};
+
+static enum gcfreeze_reason use_mappings(struct mappings *mappings) {
+    if (mappings->left < MAPPINGS)
+        mappings->left = gf_room_of_mappings("/memfd:" GF_SNAPSHOT_NAME, &mappings->most);
+    if (mappings->left < 0)
+        return gf_obstacle_proc();
+    if (mappings->left < MAPPINGS)
+        return GCFREEZE_REASON_TOO_MANY_ARENAS;
+    mappings->left -= MAPPINGS;
+    return GCFREEZE_REASON_NONE;
 }
 
 enum gcfreeze_reason gf_snapshot_take(size_t *ret_bytes) {
     struct gf_arena *arena;
     size_t position = 0, unseen = STRETCH;
+    struct mappings mappings = {0, 0};
     enum gcfreeze_reason reason = obstacle();
     while (reason == GCFREEZE_REASON_NONE && (arena = gf_arenas_next(&position)) != NULL) {
         if (arena->original)
@@ -197,6 +214,8 @@ enum gcfreeze_reason gf_snapshot_take(size_t *ret_bytes) {
             reason = gf_room_for(run.size, STRETCH);
             unseen = 0;
         }
+        if (reason == GCFREEZE_REASON_NONE)
+            reason = use_mappings(&mappings);
         if (reason == GCFREEZE_REASON_NONE)
             reason = take_undisturbed(&run);
         if (reason == GCFREEZE_REASON_NONE) {

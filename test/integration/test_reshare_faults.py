@@ -322,3 +322,39 @@ end(worker(body))
     assert_gave_back(outcome.told[0])
     ((reason, given, _),) = outcome.passes()
     assert reason == "none" and given >= resharing.MUCH_PAGES
+
+
+def test_a_parent_that_has_nearly_all_mappings_keeps_half_of_what_is_left(python, tmp_path):
+    """On both sides of the fork threads can be started and memory mapped."""
+    program = """
+import mmap, threading
+with open("/proc/sys/vm/max_map_count") as file:
+    most = int(file.read())
+def left():
+    with open("/proc/self/maps") as rows:
+        return most - sum(1 for _ in rows)
+LIBC.mmap.restype = ctypes.c_void_p
+if most <= 2 ** 20:
+    size = mmap.PAGESIZE
+    memory = LIBC.mmap(None, ctypes.c_size_t(most * size), 0, 0x22, -1, ctypes.c_long(0))
+    # a page that may be read among others that may not adds two
+    for page in range(1, left() - 60, 2):
+        if LIBC.mprotect(ctypes.c_void_p(memory + page * size), ctypes.c_size_t(size), 1):
+            raise OSError(ctypes.get_errno(), "mprotect")
+before = left()
+def body():
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    mmap.mmap(-1, 2 ** 20).close()
+    tell(left=left(), before=before, right=right())
+end(worker(body))
+end(worker(body))
+body()
+"""
+    outcome = resharing.run(python, tmp_path, program)
+    assert all(told.get("right") for told in outcome.told) and len(outcome.told) == 3, outcome.told
+    if outcome.told[0]["before"] > 100:
+        pytest.skip("vm.max_map_count is too large to be used up")
+    assert outcome.snapshots()[0][0] == "too-many-arenas" and outcome.snapshots()[0][1] > 0
+    assert all(told["left"] >= 20 for told in outcome.told), outcome.told

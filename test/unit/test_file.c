@@ -34,6 +34,17 @@ static void a_file_is_read_as_a_string(void **state) {
     assert_string_equal(buffer, text);
 }
 
+static void lines_are_counted_and_those_with_a_mark(void **state) {
+    size_t lines = 0, marked = 0;
+    (void)state;
+    assert_true(gf_file_lines(path, "wo", &lines, &marked));
+    assert_int_equal(lines, 2);
+    assert_int_equal(marked, 1);
+    assert_false(gf_file_lines("/nowhere/at/all", "wo", &lines, &marked));
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(lines, 2);
+}
+
 static void what_does_not_fit_is_cut(void **state) {
     char buffer[6] = "xxxxx";
     (void)state;
@@ -105,6 +116,7 @@ static void the_entries_of_a_folder_are_visited_until_enough(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_read_as_a_string),
+        cmocka_unit_test(lines_are_counted_and_those_with_a_mark),
         cmocka_unit_test(what_does_not_fit_is_cut),
         cmocka_unit_test(what_cannot_be_read_says_why),
         cmocka_unit_test(a_descriptor_is_closed_again_and_by_exec),
