@@ -6,10 +6,13 @@
  * the bits below a page, its size in units of 64 KiB: arenas are 256 KiB up to CPython 3.9 and 1
  * MiB from 3.10 on (Objects/obmalloc.c, ARENA_SIZE). */
 enum { SLOTS = 1 << 17, MOST = SLOTS / 2, UNIT = 1 << 16, UNITS = (1 << 12) - 1 };
-static const uintptr_t free_again = 1; /* no page starts there */
 
 static struct gf_arena *slots;
 static atomic_size_t count;
+
+/* How far from its first slot an arena has ever been put: a search looks no farther. So one that
+ * goes leaves nothing behind, and what has gone makes no search longer. */
+static atomic_size_t farthest;
 
 static uintptr_t key_of(const void *address, size_t size) {
     return (uintptr_t)address | size / UNIT;
@@ -39,6 +42,12 @@ bool gf_arenas_open(void) {
     return true;
 }
 
+static void search_as_far_as(size_t distance) {
+    size_t known = farthest;
+    while (distance > known && !atomic_compare_exchange_weak(&farthest, &known, distance))
+        continue;
+}
+
 void gf_arenas_add(void *address, size_t size) {
     if (!slots || size % UNIT != 0 || size == 0 || size / UNIT > UNITS ||
         ((uintptr_t)address & UNITS) != 0 || count >= MOST)
@@ -46,9 +55,10 @@ void gf_arenas_add(void *address, size_t size) {
     size_t start = first_slot(address);
     for (size_t i = 0; i < SLOTS; i++) {
         struct gf_arena *slot = &slots[(start + i) % SLOTS];
-        uintptr_t was = slot->key;
-        if (was > free_again)
+        uintptr_t was = 0;
+        if (slot->key != 0)
             continue;
+        search_as_far_as(i);
         slot->original = NULL;
         if (atomic_compare_exchange_strong(&slot->key, &was, key_of(address, size))) {
             count++;
@@ -59,11 +69,9 @@ void gf_arenas_add(void *address, size_t size) {
 
 struct gf_arena *gf_arenas_find(const void *address) {
     size_t start = first_slot(address);
-    for (size_t i = 0; slots && i < SLOTS; i++) {
+    for (size_t i = 0; slots && i <= farthest; i++) {
         struct gf_arena *slot = &slots[(start + i) % SLOTS];
-        if (slot->key == 0)
-            return NULL;
-        if (slot->key > free_again && gf_arena_address(slot) == address)
+        if (slot->key != 0 && gf_arena_address(slot) == address)
             return slot;
     }
     return NULL;
@@ -77,7 +85,7 @@ void gf_arenas_remove(void *address) {
     const char *original = slot->original;
     size_t size = gf_arena_size(slot);
     slot->original = NULL;
-    slot->key = free_again;
+    slot->key = 0;
     count--;
     if (original)
         munmap((void *)original, size);
@@ -86,7 +94,7 @@ void gf_arenas_remove(void *address) {
 struct gf_arena *gf_arenas_next(size_t *position) {
     while (slots && *position < SLOTS) {
         struct gf_arena *slot = &slots[(*position)++];
-        if (slot->key > free_again)
+        if (slot->key != 0)
             return slot;
     }
     return NULL;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "pages/arenas.h"
 
@@ -108,6 +109,29 @@ static void arenas_come_and_go_in_any_order(void **state) {
     assert_int_equal(found, expected);
 }
 
+/* Where none has been, and where many have come and gone: a search looks at a few slots, which lie
+ * in the page of the first one or in the next. All others are taken away. */
+static void what_has_gone_does_not_make_searches_long(void **state) {
+    enum { GONE = 3000000 };
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)state;
+    assert_true(gf_arenas_open());
+    gf_arenas_add(place(0), 256 * KB);
+    char *slot = (char *)gf_arenas_find(place(0));
+    assert_non_null(slot);
+    gf_arenas_remove(place(0));
+    for (size_t i = 1; i <= GONE; i++) { /* each slot is used some time */
+        gf_arenas_add(place(i), 256 * KB);
+        gf_arenas_remove(place(i));
+    }
+    assert_int_equal(gf_arenas_count(), 0);
+    char *near = (char *)((uintptr_t)slot & ~(page - 1));
+    char *behind = near + 2 * page;
+    for (size_t i = 0; i < 8; i++)
+        mprotect(behind + i * page, page, PROT_NONE);
+    assert_null(gf_arenas_find(place(0)));
+}
+
 static void a_full_register_ignores_more_until_one_goes(void **state) {
     (void)state;
     assert_true(gf_arenas_open());
@@ -189,6 +213,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_arena_is_ignored),
         cmocka_unit_test(removing_an_unknown_one_changes_nothing),
         cmocka_unit_test(arenas_come_and_go_in_any_order),
+        cmocka_unit_test(what_has_gone_does_not_make_searches_long),
         cmocka_unit_test(a_full_register_ignores_more_until_one_goes),
         cmocka_unit_test(the_second_mapping_goes_with_its_arena),
         cmocka_unit_test(an_arena_that_comes_to_a_used_slot_has_no_copy),
