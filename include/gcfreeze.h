@@ -45,7 +45,8 @@ extern "C" {
     X(EXTENSION, "extension", "C code called from Python forks by itself")                         \
     X(SIGNAL_HANDLER, "signal-handler", "the fork comes from a signal handler")                    \
     X(CONCURRENT, "concurrent", "another thread is in the middle of a fork")                       \
-    X(UNWINDING_OFF, "unwinding-off", "without libunwind nobody can tell who is forking")          \
+    X(UNWINDING_OFF, "unwinding-off",                                                              \
+      "nobody can tell who is forking: no libunwind, or a parent that had other threads")          \
     X(PYTHON_ERROR, "python-error", "a call into the interpreter failed")                          \
     /* reasons to copy no arena, or to give nothing back (GCFREEZE_RESHARE) */                     \
     X(THREADS, "threads", "the process has more threads than the one that asks")                   \

@@ -13,7 +13,6 @@
 #include "core/transaction.h"
 #include "process/self.h"
 #include "process/threads.h"
-#include "process/unwind.h"
 
 static struct {
     atomic_uintptr_t owner; /* the thread in a transaction, or 0 */
@@ -46,8 +45,6 @@ static void start_page(void) {
 
 /* Other threads are gone, and whatever they held is held for ever: plain stores, but for getpid. */
 static void child(bool restored) {
-    if (engine.owner != 0 && engine.owner != this_thread())
-        gf_unwind_abandon(); /* that thread may have been walking its stack */
     gf_self_child();
     gf_session_child(restored);
     gf_reshare_child();

@@ -37,7 +37,8 @@ struct gf_entry {
 
 struct gf_runtime {
     /* Is there an interpreter in this process, and one that is understood? NONE means yes; else
-     * NO_INTERPRETER or UNSUPPORTED. Calls nothing of the interpreter but its
+     * NO_INTERPRETER, UNSUPPORTED or, where nobody may look for one (process/loader.h),
+     * UNWINDING_OFF. Calls nothing of the interpreter but its
      * version function. A second call is cheap. */
     enum gcfreeze_reason (*find)(void);
 

@@ -10,6 +10,7 @@
 #include "core/hosts.h"
 #include "core/report.h"
 #include "core/reshare.h"
+#include "process/loader.h"
 #include "process/self.h"
 
 struct gf_session gf_session GF_AT_LOAD;
@@ -32,6 +33,7 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
     gf_self_init(host->argc, host->argv);
     s->argc = host->argc;
     s->argv = host->argv;
+    gf_loader_start(gf_self_pid());
     gf_log_init((enum gf_log_level)s->config.log, s->config.log_file);
 
     const struct gf_self *self = gf_self_names();

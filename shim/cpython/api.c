@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "process/elf.h"
+#include "process/objects.h"
 
 /* What makes an object an interpreter. An extension module that defines one of them by accident
  * does not define them all. */
@@ -33,9 +33,9 @@ bool gf_api_find(struct gf_api *ret, const char **ret_missing) {
     static uint64_t searched; /* changes at the last search that found nothing; 0: none */
     struct gf_elf elf = {0};
     uint64_t changes = 0;
-    if (searched != 0 && gf_elf_changes() == searched)
+    if (searched != 0 && gf_objects_changes() == searched)
         return false;
-    if (!gf_elf_find(landmarks, sizeof landmarks / sizeof *landmarks, &elf, &changes)) {
+    if (!gf_objects_find(landmarks, sizeof landmarks / sizeof *landmarks, &elf, &changes)) {
         searched = changes;
         return false;
     }

@@ -13,7 +13,7 @@
 #include "cpython/interpreter.h"
 #include "cpython/thaw.h"
 #include "cpython/watch.h"
-#include "process/elf.h"
+#include "process/objects.h"
 #include "process/self.h"
 #include "process/unwind.h"
 
@@ -162,9 +162,9 @@ bool gf_attach_find_host(void) {
     static uint64_t searched; /* changes at the last search that found nothing; 0: none */
     struct gf_elf elf = {0};
     uint64_t changes = 0;
-    if (gf_python.landmarks.host || (searched != 0 && gf_elf_changes() == searched))
+    if (gf_python.landmarks.host || (searched != 0 && gf_objects_changes() == searched))
         return false;
-    if (!gf_elf_find(names, sizeof names / sizeof *names, &elf, &changes)) {
+    if (!gf_objects_find(names, sizeof names / sizeof *names, &elf, &changes)) {
         searched = changes;
         return false;
     }
@@ -216,7 +216,7 @@ static bool is_interpreter(const struct gf_code *code) {
 static void find_code(void) {
     struct gf_landmarks *landmarks = &gf_python.landmarks;
     struct gf_code code;
-    if (!gf_elf_code(landmarks->eval, &code) || !is_interpreter(&code))
+    if (!gf_objects_code(landmarks->eval, &code) || !is_interpreter(&code))
         return;
     landmarks->code = code.start;
     landmarks->code_size = code.size;

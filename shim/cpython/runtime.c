@@ -15,7 +15,8 @@
 #include "cpython/thaw.h"
 #include "cpython/thread.h"
 #include "cpython/watch.h"
-#include "process/elf.h"
+#include "process/loader.h"
+#include "process/objects.h"
 #include "process/threads.h"
 #include "process/unwind.h"
 
@@ -70,9 +71,11 @@ static bool attached(void) {
  * that with its modules when it restarts, and libpython is one's dependency. */
 static enum gcfreeze_reason find(void) {
     static enum gcfreeze_reason judgement;
-    static uint64_t found_at; /* gf_elf_changes() */
+    static uint64_t found_at; /* gf_objects_changes() */
     const char *missing = NULL;
-    uint64_t changes = attached() ? found_at : gf_elf_changes();
+    if (!attached() && !gf_loader_answers())
+        return GCFREEZE_REASON_UNWINDING_OFF;
+    uint64_t changes = attached() ? found_at : gf_objects_changes();
     if (gf_python.found && changes == found_at)
         return judgement;
     gf_python.found = false;
@@ -185,8 +188,12 @@ static enum gcfreeze_reason identify(enum gf_moment moment, struct gf_entry *ent
 
 /* C code below Python that has given the interpreter up: it may hold a lock that whoever has the
  * interpreter now waits for. Without other threads nobody has it. */
-static bool may_wait_for_us(const struct gf_trace *trace) {
-    return trace->python && gf_threads_count() != 1;
+static enum gcfreeze_reason obstacle_of_waiting(const struct gf_trace *trace) {
+    if (gf_threads_count() == 1)
+        return GCFREEZE_REASON_NONE;
+    if (!gf_unwind_ready())
+        return GCFREEZE_REASON_UNWINDING_OFF;
+    return trace->python ? GCFREEZE_REASON_GIL_TAKEN : GCFREEZE_REASON_NONE;
 }
 
 /* Before anything is known of the thread. */
@@ -216,8 +223,9 @@ static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
     case GF_ATTACHED:
         break;
     case GF_KNOWN:
-        if (may_wait_for_us(&trace))
-            return GCFREEZE_REASON_GIL_TAKEN;
+        obstacle = obstacle_of_waiting(&trace);
+        if (obstacle != GCFREEZE_REASON_NONE)
+            return obstacle;
         ret->borrowed = true;
         break;
     case GF_FOREIGN:

@@ -7,6 +7,7 @@
 
 #include "cpython/interpreter.h"
 #include "pages/arenas.h"
+#include "process/loader.h"
 
 /* What stood in the interpreter before us: its own functions. */
 static struct gf_arena_allocator below;
@@ -25,16 +26,6 @@ static void release(void *context, void *arena, size_t size) {
     below.release(below.context, arena, size);
 }
 
-/* The loaded object that an address belongs to, or NULL. */
-static const void *object_of(const void *address, const char **ret_name) {
-    Dl_info info;
-    if (!address || dladdr(address, &info) == 0)
-        return NULL;
-    if (ret_name)
-        *ret_name = info.dli_fname;
-    return info.dli_fbase;
-}
-
 static const void *function_address(void *(*function)(void *, size_t)) {
     void *address;
     memcpy(&address, &function, sizeof address);
@@ -45,7 +36,7 @@ static const void *interpreter_object(void) {
     const char *(*version)(void) = gf_python.api.Py_GetVersion;
     void *address;
     memcpy(&address, &version, sizeof address);
-    return object_of(address, NULL);
+    return gf_loader_object_of(address, NULL);
 }
 
 /* Arenas may be private mappings of sealed copies only if they are plain memory: what the
@@ -61,7 +52,8 @@ bool gf_watch_arenas(void) {
     if (now.allocate == allocate)
         return true;
     gf_arenas_forget(); /* whoever is there now frees arenas without telling us */
-    if (object_of(function_address(now.allocate), NULL) != interpreter_object() ||
+    const void *interpreter = interpreter_object();
+    if (!interpreter || gf_loader_object_of(function_address(now.allocate), NULL) != interpreter ||
         !gf_arenas_open())
         return false;
     below = now;
@@ -86,7 +78,7 @@ bool gf_watch_waits_for_python(const void *code) {
     const char *name = NULL;
     if ((uintptr_t)code - landmarks->code < landmarks->code_size)
         return true;
-    const void *object = object_of(code, &name);
+    const void *object = gf_loader_object_of(code, &name);
     const char *slash = object && name ? strrchr(name, '/') : NULL;
     for (size_t i = 0; slash && i < sizeof waiting / sizeof *waiting; i++) {
         if (strncmp(slash + 1, waiting[i], strlen(waiting[i])) == 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/load.h"
+#include "process/loader.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -115,7 +116,7 @@ enum gf_kin gf_self_kin(void) {
         return GF_KIN_SAME;
     }
     bool copy = asked ? mark && *mark == 0 : getppid() != known_pid;
-    return copy ? GF_KIN_COPY : GF_KIN_BORROWER;
+    return copy || gf_loader_saw_fork() ? GF_KIN_COPY : GF_KIN_BORROWER;
 }
 
 pid_t gf_self_pid(void) {

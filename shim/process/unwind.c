@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/machine.h"
-#include "process/elf.h"
+#include "process/loader.h"
 #include "process/registers.h"
 
 /* libunwind's functions come from dlopen, under the names that its header's own macros give them.
@@ -203,7 +203,7 @@ static int find_table(struct dl_phdr_info *object, size_t size, void *context) {
 static int find_proc_info(unw_addr_space_t space, unw_word_t address, unw_proc_info_t *ret,
                           int need_unwind_info, void *argument) {
     struct table_search search = {.address = address, .origin = argument};
-    dl_iterate_phdr(find_table, &search);
+    gf_loader_objects(find_table, &search);
     if (!search.found)
         return -UNW_ENOINFO;
     return unwind.search_table(space, address, &search.info, ret, need_unwind_info, argument);
@@ -279,9 +279,11 @@ static bool initialize(void) {
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before); /* no handler of the host's may run in the child */
+    gf_loader_lend(true);
     pid_t child = clone(first_call, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK, NULL);
     while (child > 0 && waitpid(child, &status, (int)__WCLONE) < 0 && errno == EINTR)
         continue;
+    gf_loader_lend(false);
     sigprocmask(SIG_SETMASK, &before, NULL);
     munmap(stack, STACK_SIZE);
     return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -289,22 +291,24 @@ static bool initialize(void) {
 
 bool gf_unwind_open(void) {
     static bool tried; /* a library that is not there will not come, and looking for it costs */
-    if (tried)
-        return unwind.ready;
+    if (tried || !gf_loader_answers())
+        return gf_unwind_ready();
     tried = true;
-    void *library = dlopen(GF_UNWIND_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = gf_loader_open(GF_UNWIND_LIBRARY);
     if (!library)
         return false;
 
     /* POSIX lets dlsym's object pointer hold a function; ISO C has no cast for it */
-    *(void **)&unwind.create_addr_space = dlsym(library, NAME_OF(unw_create_addr_space));
-    *(void **)&unwind.set_caching_policy = dlsym(library, NAME_OF(unw_set_caching_policy));
-    *(void **)&unwind.init_remote = dlsym(library, NAME_OF(unw_init_remote));
-    *(void **)&unwind.step = dlsym(library, NAME_OF(unw_step));
-    *(void **)&unwind.get_proc_info = dlsym(library, NAME_OF(unw_get_proc_info));
-    *(void **)&unwind.get_reg = dlsym(library, NAME_OF(unw_get_reg));
-    *(void **)&unwind.is_signal_frame = dlsym(library, NAME_OF(unw_is_signal_frame));
-    *(void **)&unwind.search_table = dlsym(library, NAME_OF(UNW_OBJ(dwarf_search_unwind_table)));
+    *(void **)&unwind.create_addr_space = gf_loader_symbol(library, NAME_OF(unw_create_addr_space));
+    *(void **)&unwind.set_caching_policy =
+        gf_loader_symbol(library, NAME_OF(unw_set_caching_policy));
+    *(void **)&unwind.init_remote = gf_loader_symbol(library, NAME_OF(unw_init_remote));
+    *(void **)&unwind.step = gf_loader_symbol(library, NAME_OF(unw_step));
+    *(void **)&unwind.get_proc_info = gf_loader_symbol(library, NAME_OF(unw_get_proc_info));
+    *(void **)&unwind.get_reg = gf_loader_symbol(library, NAME_OF(unw_get_reg));
+    *(void **)&unwind.is_signal_frame = gf_loader_symbol(library, NAME_OF(unw_is_signal_frame));
+    *(void **)&unwind.search_table =
+        gf_loader_symbol(library, NAME_OF(UNW_OBJ(dwarf_search_unwind_table)));
     if (!unwind.create_addr_space || !unwind.set_caching_policy || !unwind.init_remote ||
         !unwind.step || !unwind.get_proc_info || !unwind.get_reg || !unwind.is_signal_frame ||
         !unwind.search_table)
@@ -314,7 +318,7 @@ bool gf_unwind_open(void) {
 }
 
 bool gf_unwind_ready(void) {
-    return unwind.ready;
+    return unwind.ready && gf_loader_answers();
 }
 
 /* Without tables, libunwind would follow frame pointers: guesses. On x86-64 it then tells of a
@@ -337,7 +341,7 @@ bool gf_unwind_walk(bool (*visit)(uintptr_t procedure, bool signal_frame, void *
     struct origin origin = {0};
     unw_cursor_t cursor;
     unw_proc_info_t procedure;
-    if (!unwind.ready)
+    if (!gf_unwind_ready())
         return false;
     gf_registers_read(&origin.registers);
     if (unwind.init_remote(&cursor, unwind.space, &origin) != 0)
@@ -357,8 +361,4 @@ bool gf_unwind_walk(bool (*visit)(uintptr_t procedure, bool signal_frame, void *
             return stepped == 0 && !origin.astray;
     }
     return false;
-}
-
-void gf_unwind_abandon(void) {
-    unwind.ready = false;
 }

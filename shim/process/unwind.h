@@ -17,18 +17,15 @@
  * nothing. */
 bool gf_unwind_open(void);
 
+/* False as well where the dynamic linker may not be asked (process/loader.h): a walk takes its lock
+ * at each step, and locks of libunwind's, which a thread of the parent may have had. */
 bool gf_unwind_ready(void);
 
 /* Calls visit with the start of each frame's procedure, the innermost first, until it returns true,
  * the stack ends, 256 frames were seen, or a frame has no unwind tables: nothing is guessed.
- * Returns whether the outermost frame was reached. Takes the dynamic linker's lock for a moment at
- * each step (dl_iterate_phdr) and locks of libunwind's that nobody else takes; allocates nothing.
+ * Returns whether the outermost frame was reached. Allocates nothing.
  * Phase: before hook, fork window; never the child. One thread at a time. */
 bool gf_unwind_walk(bool (*visit)(uintptr_t procedure, bool signal_frame, void *context),
                     void *context);
-
-/* In the child of a fork that happened while another thread was walking: its locks are taken for
- * ever, and no walk will be done any more. A plain store. */
-void gf_unwind_abandon(void);
 
 #endif

@@ -101,6 +101,20 @@ def in_c(kind):
     return road
 
 
+def beside_the_linker():
+    """A child that forks again, of a parent with three threads inside of the dynamic linker."""
+    ctypes.CDLL(os.environ["GCFREEZE_TEST_LOADER"]).loader_crowd(3)
+
+    def road():
+        pid = os.fork()
+        if pid == 0:
+            os_fork()
+            os._exit(0)
+        end_of(pid)
+
+    return road
+
+
 class Threads:
     """os.fork in four threads at the same time."""
 
@@ -133,6 +147,7 @@ ROADS = {
     "posix_spawn": lambda: posix_spawn,
     "process": lambda: process,
     "threads": Threads,
+    "beside_the_linker": beside_the_linker,
     "c_fork": lambda: in_c("fork"),
     "c_vfork": lambda: in_c("vfork"),
     "c_clone": lambda: in_c("clone"),

@@ -16,6 +16,8 @@ CLI = os.environ["GCFREEZE_TEST_CLI"]
 NEWEST = [python for python in PYTHONS if not python.free_threaded][-1]
 KNOBS = {"WHEN": "every", "LOG": "none", "MODE": "immortal", "RESHARE": "1"}
 LIBRARY_OF_ROADS = os.environ["GCFREEZE_TEST_ROADS"]
+LIBRARY_OF_LOADER = os.environ["GCFREEZE_TEST_LOADER"]
+PROGRAM_OF_LOADER = os.environ["GCFREEZE_TEST_LOADER_PROGRAM"]
 PARTS = 12
 
 # Of N forks: how many the library must have seen, and for how many of these it froze.
@@ -27,12 +29,14 @@ PROGRAMS = {
     "posix_spawn": (0, 0),
     "process": (1, 1),
     "threads": (1, None),  # while one thread forks, others pass through
+    "beside_the_linker": (1, 1),
     "c_fork": (1, 0),
     "c_vfork": (0, 0),
     "c_clone": (0, 0),
 }
 HOSTS = ["many-attached", "many-detached"]
-ROADS = [*PROGRAMS, *HOSTS]
+WITHOUT_PYTHON = "no_python_beside_the_linker"
+ROADS = [*PROGRAMS, *HOSTS, WITHOUT_PYTHON]
 
 # What the last third of a run may have more than the first: less than one for every hundredth fork, and
 # less than a block or 32 bytes of malloc for every other.
@@ -50,8 +54,10 @@ def soak(road, _folder, forks, _random, library=True):
     """(figures, faults)"""
     if road in HOSTS:
         return run_host(road, forks, library)
+    if road == WITHOUT_PYTHON:
+        return run_without_python(forks, library)
     command = [NEWEST.path, "-W", "ignore", PROGRAM, road, str(forks), str(PARTS)]
-    env = environment(TEST_ROADS=LIBRARY_OF_ROADS, **KNOBS)
+    env = environment(TEST_ROADS=LIBRARY_OF_ROADS, TEST_LOADER=LIBRARY_OF_LOADER, **KNOBS)
     if not library:
         del env["LD_PRELOAD"]
     with subprocess.Popen(
@@ -109,3 +115,17 @@ def run_host(scenario, forks, library):
     if library and set(counted.values()) != {forks}:
         faults.append("the library counted %s" % counted)
     return {"forks": forks, "counted": counted, **thirds([early, late])}, faults
+
+
+def run_without_python(forks, library):
+    """A C program whose children fork again, and whose threads are inside of the dynamic linker. It dies
+    of a fork that hangs."""
+    env = environment(**KNOBS)
+    if not library:
+        del env["LD_PRELOAD"]
+    program = subprocess.Popen([PROGRAM_OF_LOADER, "crowd", str(forks)], env=env, start_new_session=True)
+    try:
+        code = program.wait()
+    finally:
+        end_session(program.pid)
+    return {"forks": forks}, ["ended with %d" % code] * (code != 0)

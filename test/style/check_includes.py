@@ -1,6 +1,7 @@
 """Includes point down: hook -> core -> (runtime.h) <- cpython -> pages -> process -> base.
 
-Also holds headers to their include guards, and files to their size.
+Also holds headers to their include guards, files to their size, and calls of the dynamic linker to the
+one file that knows when it may be asked.
 """
 
 import re
@@ -24,6 +25,10 @@ ALLOWED = {
 PUBLIC = "gcfreeze.h"
 LONGEST = 500  # lines; a longer file is split
 
+LINKER = re.compile(r"\b(dl_iterate_phdr|dlopen|dlsym|dlvsym|dladdr1?|dlinfo|dlclose)\s*\(")
+LINKER_FILE = "process/loader.c"
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 
@@ -46,6 +51,9 @@ def faults_of(path, text):
         guard = "GF_%s_%s_H" % (folder.upper(), path.stem.upper())
         if "#ifndef %s\n#define %s\n" % (guard, guard) not in text:
             yield "%s: the include guard is not %s" % (name, guard)
+    for called in LINKER.findall(COMMENT.sub("", text)):
+        if name != LINKER_FILE:
+            yield "%s: %s is for %s alone" % (name, called, LINKER_FILE)
     lines = text.count("\n")
     if lines > LONGEST:
         yield "%s: %d lines, %d are allowed" % (name, lines, LONGEST)
@@ -56,6 +64,9 @@ def self_check():
     wrong = list(faults_of(SHIM / "base" / "x.c", '#include "core/engine.h"\n'))
     right = list(faults_of(SHIM / "cpython" / "x.c", '#include "core/runtime.h"\n'))
     assert wrong and not right, (wrong, right)
+    asks = "void *f = dlsym(RTLD_NEXT, name);\n"
+    assert list(faults_of(SHIM / "hook" / "x.c", asks)), "dlsym is not noticed"
+    assert not list(faults_of(SHIM / LINKER_FILE, asks))
 
 
 def main():
