@@ -186,14 +186,17 @@ static enum gcfreeze_reason identify(enum gf_moment moment, struct gf_entry *ent
     return entry->caller == GF_CALLER_EXEC ? GCFREEZE_REASON_EXEC_BOUND : GCFREEZE_REASON_NONE;
 }
 
-/* C code below Python that has given the interpreter up: it may hold a lock that whoever has the
- * interpreter now waits for. Without other threads nobody has it. */
+/* The thread has given the interpreter up, and may hold a lock that whoever has it now waits for:
+ * without other threads nobody has it. Trusted not to is the process's first thread without Python
+ * on its stack, as a C host's master has; and one that Python handed itself over to. A C thread
+ * that keeps a thread state from call to call (cffi's do) has no Python there either. */
 static enum gcfreeze_reason obstacle_of_waiting(const struct gf_trace *trace) {
     if (gf_threads_count() == 1)
         return GCFREEZE_REASON_NONE;
     if (!gf_unwind_ready())
         return GCFREEZE_REASON_UNWINDING_OFF;
-    return trace->python ? GCFREEZE_REASON_GIL_TAKEN : GCFREEZE_REASON_NONE;
+    return trace->python || !gf_thread_is_first() ? GCFREEZE_REASON_GIL_TAKEN
+                                                  : GCFREEZE_REASON_NONE;
 }
 
 /* Before anything is known of the thread. */
@@ -237,7 +240,7 @@ static enum gcfreeze_reason enter(enum gf_moment moment, struct gf_entry *ret) {
          * swapped thread states: then Python is on our stack. A host that Python handed itself over
          * to has it there always, and is trusted like one that has none. */
         if (trace.caller != GF_CALLER_C_HOST &&
-            (!trace.complete || trace.python || !gf_python.landmarks.eval))
+            (!trace.complete || trace.python || !gf_python.landmarks.eval || !gf_thread_is_first()))
             return GCFREEZE_REASON_GIL_TAKEN;
         ret->borrowed = true;
         break;

@@ -40,6 +40,10 @@ int gf_threads_count(void) {
     return links < 3 ? -1 : links - 2;
 }
 
+bool gf_thread_is_first(void) {
+    return (int)syscall(SYS_gettid) == getpid();
+}
+
 static bool is_another(int thread) {
     return thread != 0 && thread != (int)syscall(SYS_gettid); /* 0: "." and ".." */
 }

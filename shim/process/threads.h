@@ -8,9 +8,12 @@
 /* The process's threads, as the kernel counts them; -1 if /proc does not tell. */
 int gf_threads_count(void);
 
-/* The same, after waiting for threads that are ending just now: the kernel counts one that was
- * joined until it has left for good, for 10 us mostly, and for 2 ms if it lost its processor
- * meanwhile (measured). For at most 10 ms. */
+/* Is the calling thread the one that the process began with? It has the process's number. */
+bool gf_thread_is_first(void);
+
+/* The same as gf_threads_count, after waiting for threads that are ending just now: the kernel
+ * counts one that was joined until it has left for good, for 10 us mostly, and for 2 ms if it lost
+ * its processor meanwhile (measured). For at most 10 ms. */
 int gf_threads_left(void);
 
 /* All threads but the calling one, and how often each of them has been given a processor. */

@@ -46,6 +46,24 @@ wait(pids[0])
     assert outcome.reasons() == [("skip", "gil-taken")]
 
 
+def test_a_c_thread_with_a_thread_state_is_not_made_to_wait_for_the_interpreter(python, compare):
+    """Python is not on its stack, and yet it may hold a lock that who has the interpreter waits for."""
+    outcome = compare(
+        python,
+        """
+import ctypes, signal
+signal.alarm(30)
+library = os.environ["GCFREEZE_TEST_ODD"]
+detached, attached = ctypes.CDLL(library), ctypes.PyDLL(library)
+assert detached.odd_start_keeper() == 0
+attached.odd_take_lock()
+wait(detached.odd_join_keeper())
+""",
+        TEST_ODD=LIBRARY,
+    )
+    assert outcome.reasons() == [("skip", "gil-taken")]
+
+
 @pytest.mark.gil(True)  # C hosts of a free-threaded build are left alone
 @pytest.mark.parametrize("gil", ["CDLL", "PyDLL"], ids=["detached", "attached"])
 @pytest.mark.parametrize("threads", [0, 1])

@@ -13,8 +13,14 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
+/* CPython's. */
+int PyGILState_Ensure(void);
+void *PyEval_SaveThread(void);
+
 pid_t odd_fork_with_lock(void);
 void odd_take_lock(void);
+int odd_start_keeper(void);
+pid_t odd_join_keeper(void);
 int odd_fork_on_small_stack(void);
 void *PyInit_pyuwsgi(void);
 pid_t pyuwsgi_run(pid_t (*work)(void));
@@ -48,6 +54,31 @@ void odd_take_lock(void) {
     wanted = true;
     pthread_mutex_lock(&lock);
     pthread_mutex_unlock(&lock);
+}
+
+/* The same in a thread of C code that has called Python before and kept its thread state, as cffi's
+ * do: no Python is on its stack. */
+static pthread_t keeper;
+static pid_t keepers_child;
+
+static void *fork_in_keeper(void *unused) {
+    PyGILState_Ensure();
+    PyEval_SaveThread();
+    keepers_child = odd_fork_with_lock();
+    return unused;
+}
+
+/* To be called without the interpreter, which the thread needs until it has the lock. */
+int odd_start_keeper(void) {
+    int error = pthread_create(&keeper, NULL, fork_in_keeper, NULL);
+    if (error == 0)
+        wait_until(&taken);
+    return error;
+}
+
+pid_t odd_join_keeper(void) {
+    pthread_join(keeper, NULL);
+    return keepers_child;
 }
 
 /* ---- a signal handler on a stack of the size that SIGSTKSZ has always been; on new processors
