@@ -16,8 +16,10 @@ static const struct {
     {"python3", "gunicornc", "", {NULL}, false},
     {"python3", "my-gunicorn", "", {NULL}, false},
     {"uwsgi", "", "", {"--master"}, true},
-    {"uwsgi_python311", "", "", {NULL}, true},
-    {"python3", "uwsgi", "", {NULL}, true}, /* pyuwsgi's */
+    {"uwsgi_python311", "", "", {"--http", ":80", "-M"}, true},
+    {"uwsgi", "", "", {"--http", ":80"}, false},
+    {"uwsgi", "", "", {"app.ini"}, false},
+    {"python3", "uwsgi", "", {"--master=true"}, true}, /* pyuwsgi's */
     {"python3", "celery", "", {"-A", "app", "worker"}, true},
     {"python3", "", "celery", {"worker"}, true},
     {"python3", "celery", "", {"-A", "worker.app", "beat"}, false},
@@ -30,6 +32,7 @@ static const struct {
     {"python3", "odoo", "", {"--workers=2"}, true},
     {"python3", "odoo", "", {"--workers", "2"}, true},
     {"python3", "odoo", "", {"--workers=0"}, false},
+    {"python3", "odoo", "", {"--workers", "0"}, false},
     {"python3", "odoo", "", {"-c", "odoo.conf"}, false},
     {"python3", "", "pyspark.daemon", {NULL}, true},
     {"python3.13", "", "", {"-c", "from multiprocessing.forkserver import main; main(3, 4)"}, true},
@@ -60,7 +63,7 @@ static void a_program_is_known_by_its_names_and_arguments(void **state) {
 
 static void a_program_without_arguments_is_known_by_its_name(void **state) {
     (void)state;
-    struct gf_self self = {.program = "uwsgi"};
+    struct gf_self self = {.script = "gunicorn"};
     assert_true(gf_hosts_know(&self, 0, NULL));
     self = (struct gf_self){.script = "celery"};
     assert_false(gf_hosts_know(&self, 0, NULL));
