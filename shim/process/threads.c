@@ -41,7 +41,8 @@ int gf_threads_count(void) {
 }
 
 bool gf_thread_is_first(void) {
-    return (int)syscall(SYS_gettid) == getpid();
+    long thread = syscall(SYS_gettid);
+    return thread < 0 || thread == getpid();
 }
 
 static bool is_another(int thread) {

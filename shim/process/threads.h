@@ -8,7 +8,8 @@
 /* The process's threads, as the kernel counts them; -1 if /proc does not tell. */
 int gf_threads_count(void);
 
-/* Is the calling thread the one that the process began with? It has the process's number. */
+/* Is the calling thread the one that the process began with? It has the process's number. True as
+ * well where a sandbox does not let it ask. */
 bool gf_thread_is_first(void);
 
 /* The same as gf_threads_count, after waiting for threads that are ending just now: the kernel

@@ -101,7 +101,7 @@ def test_freezing_by_hand_goes_together_with_the_library(gunicorn):
     for answer in ours.answers:
         assert answer["enabled"]
         assert not answer["at_import"]["enabled"]
-    assert ours.events()[0] == (ours.server.pid, "freeze", "first-worker-fork")
+    assert ours.events()[0] == (ours.server.pid, "freeze", "own-freeze")
 
 
 OWN_SETTINGS = """
