@@ -141,7 +141,7 @@ def test_many_forks_beside_a_collecting_thread_never_hang(python, scenario, fork
     if when == "auto":
         allowed.add("nothing-new")
     if signals == 0:
-        allowed.add("gil-taken")  # the stack cannot be looked at
+        allowed |= {"gil-taken", "unwinding-off"}  # the stack cannot be looked at
     assert set(status["skipped"]) <= allowed
 
 

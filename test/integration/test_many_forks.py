@@ -43,9 +43,8 @@ def test_a_program_loses_nothing(python, road):
 
 @pytest.mark.parametrize("road", ["many-attached", "many-detached", "many-sub"])
 @pytest.mark.parametrize("signals", [1, 0], ids=["attached-early", "attached-late"])
-def test_a_host_loses_nothing(python, road, signals, monkeypatch):
-    monkeypatch.setenv("EMBED_FORKS", str(forks(python)))
-    host = embed(python, road, signals, WHEN="every", LOG="none")
+def test_a_host_loses_nothing(python, road, signals):
+    host = embed(python, road, signals, forks=forks(python), WHEN="every", LOG="none")
     early, late = host.reports["holdings"]
     assert_same(early, late, forks(python))
     assert host.status["seen"] == forks(python)

@@ -37,6 +37,7 @@ detached, attached = ctypes.CDLL(library), ctypes.PyDLL(library)
 pids = []
 thread = threading.Thread(target=lambda: pids.append(detached.odd_fork_with_lock()))
 thread.start()
+detached.odd_wait_until_taken()
 attached.odd_take_lock()
 thread.join()
 wait(pids[0])
@@ -56,6 +57,7 @@ signal.alarm(30)
 library = os.environ["GCFREEZE_TEST_ODD"]
 detached, attached = ctypes.CDLL(library), ctypes.PyDLL(library)
 assert detached.odd_start_keeper() == 0
+detached.odd_wait_until_taken()
 attached.odd_take_lock()
 wait(detached.odd_join_keeper())
 """,

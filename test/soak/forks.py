@@ -107,8 +107,7 @@ def judge_counts(road, forks, counted):
 
 def run_host(scenario, forks, library):
     """A C program that embeds Python."""
-    os.environ["EMBED_FORKS"] = str(forks)
-    host = embed(NEWEST, scenario, **(KNOBS if library else {"": 0}))
+    host = embed(NEWEST, scenario, forks=forks, **(KNOBS if library else {"": 0}))
     early, late = host.reports["holdings"]
     counted = {name: host.status[name] for name in ("seen", "frozen")}
     faults = growth([early, late], bounds(forks))

@@ -84,6 +84,21 @@ int __wrap_sched_yield(void) {
     return __real_sched_yield();
 }
 
+static void *is_first(void *ret) {
+    *(bool *)ret = gf_thread_is_first();
+    return NULL;
+}
+
+static void only_the_thread_that_the_process_began_with_is_its_first(void **state) {
+    bool another = true;
+    pthread_t thread;
+    (void)state;
+    assert_true(gf_thread_is_first());
+    assert_int_equal(pthread_create(&thread, NULL, is_first, &another), 0);
+    pthread_join(thread, NULL);
+    assert_false(another);
+}
+
 static void who_is_ending_is_waited_for(void **state) {
     (void)state;
     new_ending_thread();
@@ -134,6 +149,7 @@ static void nobody_is_waited_for_who_stays_till_the_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_thread_that_the_process_began_with_is_its_first),
         cmocka_unit_test(who_is_ending_is_waited_for),
         cmocka_unit_test(not_for_ever),
         cmocka_unit_test(nobody_is_waited_for_beside_one_that_goes_on),

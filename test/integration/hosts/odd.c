@@ -18,6 +18,7 @@ int PyGILState_Ensure(void);
 void *PyEval_SaveThread(void);
 
 pid_t odd_fork_with_lock(void);
+void odd_wait_until_taken(void);
 void odd_take_lock(void);
 int odd_start_keeper(void);
 pid_t odd_join_keeper(void);
@@ -48,9 +49,13 @@ pid_t odd_fork_with_lock(void) {
     return pid;
 }
 
+/* To be called without the interpreter: who takes the lock may need it to get there. */
+void odd_wait_until_taken(void) {
+    wait_until(&taken);
+}
+
 /* To be called with the interpreter, which stays taken. */
 void odd_take_lock(void) {
-    wait_until(&taken);
     wanted = true;
     pthread_mutex_lock(&lock);
     pthread_mutex_unlock(&lock);
@@ -68,12 +73,8 @@ static void *fork_in_keeper(void *unused) {
     return unused;
 }
 
-/* To be called without the interpreter, which the thread needs until it has the lock. */
 int odd_start_keeper(void) {
-    int error = pthread_create(&keeper, NULL, fork_in_keeper, NULL);
-    if (error == 0)
-        wait_until(&taken);
-    return error;
+    return pthread_create(&keeper, NULL, fork_in_keeper, NULL);
 }
 
 pid_t odd_join_keeper(void) {
