@@ -58,7 +58,8 @@ def collect():
     before = private_kb()
     gc.collect()
     after = private_kb()
-    return {"private_kb": after, "growth_kb": after - before}
+    looked_at = len(gc.get_objects())  # neither frozen nor immortal ones; last, since it writes to them all
+    return {"private_kb": after, "growth_kb": after - before, "looked_at": looked_at}
 
 
 def read():
