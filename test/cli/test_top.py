@@ -305,7 +305,7 @@ def test_tables_end_with_the_server(prefork):
 
 # In a namespace, where the next pid can be chosen.
 PID_AGAIN = """
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, time
 def sleeper():
     return subprocess.Popen(["sleep", "600"])
 old = sleeper()
@@ -313,6 +313,10 @@ top = subprocess.Popen([*sys.argv[1:], "top", "-b", "-d", "1", "--pid", str(old.
 top.stdout.readline()
 old.kill()
 old.wait()
+# the kernel tells when a process started in ticks of 10 ms, and that tells one from another
+start = time.clock_gettime(time.CLOCK_BOOTTIME)
+while time.clock_gettime(time.CLOCK_BOOTTIME) < start + 0.02:
+    pass
 with open("/proc/sys/kernel/ns_last_pid", "w") as last:
     last.write(str(old.pid - 1))
 new = sleeper()
