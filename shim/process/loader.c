@@ -19,12 +19,12 @@ static const int64_t patience_us = 1000000;
 /* The process that may ask: a child has another number until a handler of ours has seen it made. */
 static bool started GF_AT_LOAD;
 static pid_t asker GF_AT_LOAD;
-static pid_t made; /* the last process that a handler has seen made */
-static bool lent;  /* to a child that shares the process's memory */
+static pid_t made GF_AT_LOAD; /* the last process that a handler has seen made */
+static bool lent GF_AT_LOAD;  /* to a child that shares the process's memory */
 
-static atomic_int inside;  /* threads of this process that ask */
-static atomic_int forking; /* threads between our handlers */
-static bool alone;         /* when the last fork came, this process had one thread */
+static atomic_int inside GF_AT_LOAD;  /* threads of this process that ask */
+static atomic_int forking GF_AT_LOAD; /* threads between our handlers */
+static bool alone GF_AT_LOAD;         /* when the last fork came, this process had one thread */
 
 static bool is_over(int64_t *end) {
     int64_t now = gf_clock_us();
