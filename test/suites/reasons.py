@@ -32,7 +32,7 @@ REASONS = [
     ),
     # A fork makes the handlers of logging immortal that a module holds then.
     (
-        "3.*/test_multiprocessing_forkserver|3.*/test_multiprocessing_spawn",
+        "3.*/test_multiprocessing_forkserver|3.*/test_multiprocessing_spawn|3.14*/test_multiprocessing_fork",
         "immortal*|chance",
         "(as a whole)",
         ENVIRONMENT_CHANGED,
