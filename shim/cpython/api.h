@@ -27,6 +27,14 @@ struct gf_type_slot {
     int number;
     void *function;
 };
+/* Include/typeslots.h: fixed as well. */
+enum gf_slot {
+    GF_SLOT_BASE = 48,
+    GF_SLOT_DEALLOC = 52,
+    GF_SLOT_DEL = 53,
+    GF_SLOT_TRAVERSE = 71,
+    GF_SLOT_FINALIZE = 80
+};
 struct gf_type_spec {
     const char *name;
     int basic_size, item_size;

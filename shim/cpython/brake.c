@@ -24,17 +24,13 @@ static long standing(void) {
     return put_off.own == 0 ? 0 : put_off.brake;
 }
 
-static int get_threshold(long *ret) {
-    return gf_call_item(gf_python.gc.get_threshold, 0, ret);
-}
-
 /* One argument: the other generations' thresholds stay as they are. */
 static int set_threshold(long threshold) {
     return gf_call_long(gf_python.gc.set_threshold, threshold);
 }
 
 static int stand(void) {
-    if (get_threshold(&put_off.own) != 0 || set_threshold(standing()) != 0)
+    if (gf_collector_threshold(&put_off.own) != 0 || set_threshold(standing()) != 0)
         return -1;
     put_off.stands = true;
     return 0;
@@ -88,7 +84,7 @@ static gf_object *refuse(gf_object *arguments) {
     gf_collector_suspend(&enabled);
     gf_object *result = api->PyObject_CallObject(gf_python.gc.set_threshold, arguments);
     api->PyErr_Fetch(&pending[0], &pending[1], &pending[2]);
-    if (get_threshold(&now) == 0 && (result || now != standing())) {
+    if (gf_collector_threshold(&now) == 0 && (result || now != standing())) {
         put_off.own = now;
         set_threshold(standing());
     }

@@ -5,10 +5,9 @@
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
 #include "cpython/interpreters.h"
+#include "cpython/thaw.h"
 #include "pages/page.h"
 #include "pages/pagemap.h"
-
-static bool frozen; /* by us */
 
 /* What new objects are counted from. */
 static struct {
@@ -19,7 +18,6 @@ static struct {
 } baseline = {.blocks = -1};
 
 void gf_collector_reset(void) {
-    frozen = false;
     baseline.collections = 0;
     baseline.collected = 0;
     baseline.carried = 0;
@@ -48,7 +46,7 @@ int gf_collector_resume(bool enabled) {
     return gf_call(gf_python.gc.enable);
 }
 
-static int get_threshold(long *ret) {
+int gf_collector_threshold(long *ret) {
     return gf_call_item(gf_python.gc.get_threshold, 0, ret);
 }
 
@@ -132,8 +130,8 @@ static int carry_over(long threshold) {
  * object takes one at least. */
 static long count_new(enum gf_moment moment, long min_new) {
     long count = 0, threshold = 0;
-    if (gf_call_item(gf_python.gc.get_count, 0, &count) != 0 || get_threshold(&threshold) != 0 ||
-        carry_over(threshold) != 0)
+    if (gf_call_item(gf_python.gc.get_count, 0, &count) != 0 ||
+        gf_collector_threshold(&threshold) != 0 || carry_over(threshold) != 0)
         return -1;
     long estimate = baseline.carried + count - baseline.counted;
     if (estimate < 0)
@@ -157,7 +155,7 @@ long gf_collector_count_new(enum gf_moment moment, long min_new) {
 
 int gf_collector_settle(void) {
     long threshold = 0;
-    return get_threshold(&threshold) != 0 ? -1 : carry_over(threshold);
+    return gf_collector_threshold(&threshold) != 0 ? -1 : carry_over(threshold);
 }
 
 /* In another interpreter, whose collector was never put off. */
@@ -179,7 +177,6 @@ static void count_from_here(enum gf_moment moment) {
 int gf_collector_freeze(enum gf_moment moment) {
     if (gf_call(gf_python.gc.freeze) != 0)
         return -1;
-    frozen = true;
     gf_interpreters_visit_others(freeze_other);
     count_from_here(moment);
     return 0;
@@ -191,7 +188,7 @@ static const long most_frozen_at_start = 1000;
 
 bool gf_collector_frozen_by_application(enum gf_moment moment) {
     long count = 0;
-    if (frozen || gf_call_value(gf_python.gc.get_freeze_count, &count) != 0 ||
+    if (gf_thaw_is_due() || gf_call_value(gf_python.gc.get_freeze_count, &count) != 0 ||
         count <= most_frozen_at_start)
         return false;
     count_from_here(moment);

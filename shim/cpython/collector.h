@@ -15,6 +15,9 @@
 int gf_collector_suspend(bool *ret_enabled);
 int gf_collector_resume(bool enabled);
 
+/* Generation 0's, as it stands. */
+int gf_collector_threshold(long *ret);
+
 /* Counts what the collections so far tell, before the threshold that they went by changes. */
 int gf_collector_settle(void);
 

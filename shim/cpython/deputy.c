@@ -6,9 +6,6 @@
 #include "cpython/generation.h"
 #include "cpython/interpreter.h"
 
-/* Include/typeslots.h and Include/object.h: numbers of the stable ABI */
-enum { SLOT_TRAVERSE = 71, SLOT_FINALIZE = 80 };
-
 static struct {
     gf_object *object;                 /* owned */
     gf_object *modules;                /* sys.modules; borrowed, and immortal like the next two */
@@ -41,7 +38,7 @@ static gf_object *new_deputy(void) {
     const struct gf_api *api = &gf_python.api;
     int (*const traverse_slot)(gf_object *, gf_visit *, void *) = traverse;
     void (*const finalize_slot)(gf_object *) = finalize;
-    struct gf_type_slot slots[] = {{SLOT_TRAVERSE, NULL}, {SLOT_FINALIZE, NULL}, {0, NULL}};
+    struct gf_type_slot slots[] = {{GF_SLOT_TRAVERSE, NULL}, {GF_SLOT_FINALIZE, NULL}, {0, NULL}};
     *(void **)&slots[0].function = *(void *const *)&traverse_slot;
     *(void **)&slots[1].function = *(void *const *)&finalize_slot;
     struct gf_type_spec spec = {.name = "gcfreeze.deputy", .flags = GF_TYPE_GC, .slots = slots};
@@ -54,11 +51,7 @@ static gf_object *new_deputy(void) {
 }
 
 static gf_object *names_of(const char *name) {
-    const struct gf_api *api = &gf_python.api;
-    gf_object *module = api->PyDict_GetItemString(deputy.modules, name); /* borrowed */
-    return module && api->PyType_IsSubtype(module->type, api->PyModule_Type)
-               ? api->PyModule_GetDict(module)
-               : NULL; /* borrowed */
+    return gf_module_names(gf_python.api.PyDict_GetItemString(deputy.modules, name));
 }
 
 void gf_deputy_install(void) {

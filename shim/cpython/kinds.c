@@ -5,9 +5,6 @@
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
 
-/* Include/typeslots.h: numbers of the stable ABI. */
-enum { SLOT_BASE = 48, SLOT_DEALLOC = 52, SLOT_DEL = 53, SLOT_FINALIZE = 80 };
-
 enum { ATOM = GF_FATE_ATOM, CONTAINER = GF_FATE_CONTAINER, BEHIND = GF_FATE_BEHIND };
 enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END };
 
@@ -52,8 +49,8 @@ static enum gf_fate fate_of_c_type(const struct gf_type *type) {
 
 /* The first base that Python code did not define: its deallocator is the one that counts. */
 static const struct gf_type *c_base(const struct gf_kinds *kinds, const struct gf_type *type) {
-    while (type && slot(type, SLOT_DEALLOC) == kinds->class_dealloc)
-        type = slot(type, SLOT_BASE);
+    while (type && slot(type, GF_SLOT_DEALLOC) == kinds->class_dealloc)
+        type = slot(type, GF_SLOT_BASE);
     return type;
 }
 
@@ -70,7 +67,7 @@ static enum gf_fate fate_of_class(const struct gf_kinds *kinds, const struct gf_
     enum gf_fate fate = fate_of_c_type(base);
     if (fate == GF_FATE_LEAVE || fate == GF_FATE_END)
         return fate;
-    if (slot(type, SLOT_FINALIZE) || slot(type, SLOT_DEL)) /* __del__ */
+    if (slot(type, GF_SLOT_FINALIZE) || slot(type, GF_SLOT_DEL)) /* __del__ */
         return GF_FATE_WATCHED;
     if (fate == GF_FATE_BEHIND || fate == GF_FATE_WATCHED)
         return fate;
@@ -112,12 +109,12 @@ static enum gf_fate without_parts(enum gf_fate fate) {
 }
 
 static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *type) {
-    bool is_class = slot(type, SLOT_DEALLOC) == kinds->class_dealloc;
+    bool is_class = slot(type, GF_SLOT_DEALLOC) == kinds->class_dealloc;
     struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type)};
     enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
     /* Classes themselves, whatever their metaclass is. Their bases always refer to them weakly. */
     if (kind.shape == GF_SHAPE_CLASS)
-        fate = slot(type, SLOT_FINALIZE) ? GF_FATE_BEHIND : GF_FATE_CONTAINER;
+        fate = slot(type, GF_SLOT_FINALIZE) ? GF_FATE_BEHIND : GF_FATE_CONTAINER;
     else if (fate == GF_FATE_CONTAINER)
         kind.weakref_offset = (int32_t)type->weakref_offset;
     if (type->flags & GF_TYPE_GC)
@@ -138,7 +135,7 @@ static void *find_class_dealloc(void) {
     gf_object *class = importlib ? gf_attribute(importlib, "ModuleSpec") : NULL;
     if (!class)
         return NULL;
-    void *dealloc = slot((const struct gf_type *)class, SLOT_DEALLOC);
+    void *dealloc = slot((const struct gf_type *)class, GF_SLOT_DEALLOC);
     api->Py_DecRef(class);
     return dealloc;
 }

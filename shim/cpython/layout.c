@@ -6,8 +6,6 @@
 #include "cpython/call.h"
 #include "cpython/interpreter.h"
 
-enum { SLOT_TRAVERSE = 71 }; /* Include/typeslots.h: of the stable ABI */
-
 static bool attribute_is(gf_object *object, const char *name, int64_t expected) {
     const struct gf_api *api = &gf_python.api;
     gf_object *value = gf_attribute(object, name);
@@ -28,7 +26,7 @@ static bool type_agrees(gf_object *object) {
                   attribute_is(object, "__basicsize__", type->basic_size) &&
                   attribute_is(object, "__flags__", (int64_t)type->flags) &&
                   attribute_is(object, "__weakrefoffset__", type->weakref_offset) &&
-                  api->PyType_GetSlot(object, SLOT_TRAVERSE) == *(void *const *)&type->traverse;
+                  api->PyType_GetSlot(object, GF_SLOT_TRAVERSE) == *(void *const *)&type->traverse;
     if (name)
         api->Py_DecRef(name);
     api->PyErr_Clear();
@@ -45,4 +43,11 @@ bool gf_layout_verified(void) {
             return false;
     }
     return ((const struct gf_type *)api->PySet_Type)->weakref_offset > 0;
+}
+
+gf_object *gf_module_names(gf_object *module) {
+    const struct gf_api *api = &gf_python.api;
+    return module && api->PyType_IsSubtype(module->type, api->PyModule_Type)
+               ? api->PyModule_GetDict(module)
+               : NULL;
 }

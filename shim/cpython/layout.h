@@ -56,4 +56,8 @@ static inline const struct gf_type *gf_type_of(const gf_object *object) {
 /* Does the interpreter confirm all of the above? Inside. */
 bool gf_layout_verified(void);
 
+/* The dict of a module, borrowed; NULL if it is none, as what a program may put into sys.modules.
+ * Inside, after gf_layout_verified. */
+gf_object *gf_module_names(gf_object *module);
+
 #endif

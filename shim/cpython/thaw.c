@@ -15,6 +15,10 @@ void gf_thaw_at_exit(void) {
     frozen = true;
 }
 
+bool gf_thaw_is_due(void) {
+    return frozen;
+}
+
 /* Called by atexit, before the interpreter takes its modules apart. */
 static gf_object *thaw_method(gf_object *self, gf_object *unused) {
     (void)self;

@@ -6,6 +6,8 @@
 #ifndef GF_CPYTHON_THAW_H
 #define GF_CPYTHON_THAW_H
 
+#include <stdbool.h>
+
 #include "cpython/api.h"
 
 /* Registers a function with the atexit module, when attaching: children inherit it. It does nothing
@@ -15,6 +17,9 @@ void gf_thaw_register(gf_object *atexit);
 
 /* After a freeze. A plain store. */
 void gf_thaw_at_exit(void);
+
+/* Has that been called, in this process or in one that it was forked from? */
+bool gf_thaw_is_due(void);
 
 /* A new interpreter starts. */
 void gf_thaw_reset(void);

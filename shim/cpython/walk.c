@@ -335,13 +335,6 @@ static int visit_module_dict(struct walk *walk, gf_object *dict) {
     return 0;
 }
 
-static gf_object *names_of(gf_object *module) {
-    const struct gf_api *api = &gf_python.api;
-    return module && api->PyType_IsSubtype(module->type, api->PyModule_Type)
-               ? api->PyModule_GetDict(module)
-               : NULL; /* borrowed */
-}
-
 static int walk_module(struct walk *walk, gf_object *module, gf_object *names) {
     walk->names = names;
     if (!names)
@@ -360,7 +353,7 @@ static int walk_modules(struct walk *walk) {
         return 1;
     walk->depth = 0; /* the modules are taken one by one below */
     while (api->PyDict_Next(modules, &cursor, &name, &module)) {
-        if (visit(name, walk) || walk_module(walk, module, names_of(module)))
+        if (visit(name, walk) || walk_module(walk, module, gf_module_names(module)))
             return 1;
     }
     return 0;

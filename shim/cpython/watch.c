@@ -1,6 +1,5 @@
 #include "cpython/watch.h"
 
-#include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
