@@ -48,16 +48,9 @@ static int64_t us_left(int64_t end_us) {
     return left < 0 ? 0 : left;
 }
 
-/* How a wait is cut, and how long until its first slice. */
-struct cutting {
-    enum gf_cut how;
-    int64_t first_us;
-};
-
-/* `masked`: the wait takes a signal mask. A child that borrows this memory (vfork) has nothing to
- * give back. */
-static struct cutting plan(int64_t timeout_us, bool masked, const void *code) {
-    struct cutting cutting = {GF_CUT_NOT, gf_reshare_plan(timeout_us, true)};
+/* A child that borrows this memory (vfork) has nothing to give back. */
+struct gf_cutting gf_wait_plan(int64_t timeout_us, bool masked, const void *code) {
+    struct gf_cutting cutting = {GF_CUT_NOT, gf_reshare_plan(timeout_us, true)};
     if (cutting.first_us >= 0 && gf_engine_is_ours())
         cutting.how = gf_reshare_cut(cutting.first_us == 0, masked, code);
     return cutting;
@@ -117,7 +110,7 @@ static bool is_refusal(int error) {
 
 /* `mask` is the caller's own one for the wait, or NULL. True: *ret and errno are the answer. False:
  * the caller's own function is to give it, as if nothing had been tried. */
-static bool cut(const struct wait *wait, struct cutting cutting, int64_t timeout_us,
+static bool cut(const struct wait *wait, struct gf_cutting cutting, int64_t timeout_us,
                 const sigset_t *mask, int *ret) {
     int error = errno;
     if (cutting.how == GF_CUT_NOT || *wait->refused)
@@ -161,7 +154,7 @@ int gf_wait_poll(struct pollfd *files, nfds_t count, int timeout_ms, const void 
         .call = call_poll, .refused = &ppoll_refused, .what = files, .count = (long)count};
     int64_t us = us_of_ms(timeout_ms);
     int result;
-    if (!cut(&wait, plan(us, true, code), us, NULL, &result))
+    if (!cut(&wait, gf_wait_plan(us, true, code), us, NULL, &result))
         result = gf_real.poll(files, count, timeout_ms);
     return note_ready(result);
 }
@@ -182,7 +175,7 @@ int gf_wait_ppoll(struct pollfd *files, nfds_t count, const struct timespec *tim
         .call = call_poll, .refused = &ppoll_refused, .what = files, .count = (long)count};
     int64_t us = us_of_timespec(timeout);
     int result;
-    if (us == -2 || !cut(&wait, plan(us, true, code), us, mask, &result))
+    if (us == -2 || !cut(&wait, gf_wait_plan(us, true, code), us, mask, &result))
         result = gf_real.ppoll(files, count, timeout, mask);
     return note_ready(result);
 }
@@ -202,7 +195,7 @@ int gf_wait_epoll(int epoll, struct epoll_event *events, int most, int timeout_m
                               .count = most};
     int64_t us = us_of_ms(timeout_ms);
     int result;
-    if (!cut(&wait, plan(us, true, code), us, mask, &result))
+    if (!cut(&wait, gf_wait_plan(us, true, code), us, mask, &result))
         result = mask ? gf_real.epoll_pwait(epoll, events, most, timeout_ms, mask)
                       : gf_real.epoll_wait(epoll, events, most, timeout_ms);
     return note_ready(result);
@@ -244,9 +237,9 @@ int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
                    struct timeval *timeout, const void *code) {
     int64_t us = us_of_timeval(timeout);
     bool ordinary = us != -2 && count >= 0 && count <= FD_SETSIZE;
-    struct cutting cutting = {GF_CUT_NOT, -1};
+    struct gf_cutting cutting = {GF_CUT_NOT, -1};
     if (ordinary)
-        cutting = plan(us, true, code);
+        cutting = gf_wait_plan(us, true, code);
     if (cutting.how == GF_CUT_NOT)
         return note_ready(gf_real.select(count, readable, writable, other, timeout));
 
@@ -321,7 +314,7 @@ static bool wait_readable(int file, bool accepts, const void *code) {
     const struct wait wait = {
         .call = call_poll, .refused = &ppoll_refused, .what = &files, .count = 1};
     int error = errno, result = 0;
-    struct cutting cutting = plan(-1, true, code);
+    struct gf_cutting cutting = gf_wait_plan(-1, true, code);
     if (cutting.how != GF_CUT_NOT && blocks(file, accepts) && gf_real.poll(&files, 1, 0) == 0 &&
         signals_interrupt() && cut(&wait, cutting, -1, NULL, &result) && result < 0)
         return false;
@@ -339,74 +332,4 @@ bool gf_wait_accept(int file, int flags, const void *code) {
         return true;
     }
     return (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || wait_readable(file, true, code);
-}
-
-/* As us_of_timespec. Its clock may be set: what is left is asked for anew each time. */
-static int64_t us_until(const struct timespec *deadline) {
-    const int64_t farthest = INT64_C(1) << 40;
-    struct timespec now = {0, 0};
-    if (!deadline)
-        return -1;
-    if (deadline->tv_nsec < 0 || deadline->tv_nsec > 999999999 || deadline->tv_sec < 0 ||
-        deadline->tv_sec > farthest)
-        return -2;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t us = (deadline->tv_sec - now.tv_sec) * INT64_C(1000000) +
-                 (deadline->tv_nsec - now.tv_nsec) / 1000;
-    return us < 0 ? 0 : us;
-}
-
-static struct timespec realtime_in(int64_t us) {
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    us += time.tv_nsec / 1000;
-    time.tv_sec += us / 1000000;
-    time.tv_nsec = us % 1000000 * 1000;
-    return time;
-}
-
-/* In a slice of the only thread. */
-static void slice_alone(int64_t left_us) {
-    sigset_t all, before;
-    sigfillset(&all);
-    if (sigprocmask(SIG_SETMASK, &all, &before) != 0)
-        return;
-    gf_reshare_slice(left_us, GF_CUT_ALONE_ONCE);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-/* A semaphore's wait cannot be given a mask. So nothing is blocked while it lasts, and it ends with
- * EINTR where it was cut, whoever else is there; that is for callers that look for signals then. */
-static bool cut_semaphore(sem_t *semaphore, const struct timespec *deadline, const void *code,
-                          int *ret) {
-    int64_t left = us_until(deadline);
-    struct cutting cutting = {GF_CUT_NOT, -1};
-    if (left != -2 && left != 0)
-        cutting = plan(left, false, code);
-    if (cutting.how == GF_CUT_NOT)
-        return false;
-    const struct timespec until = realtime_in(cutting.first_us);
-    *ret = gf_real_semaphores()->sem_timedwait(semaphore, &until);
-    if (*ret == 0 || errno == EINTR)
-        return true;
-    if (errno != ETIMEDOUT)
-        return false;
-    if (cutting.how == GF_CUT_BESIDE_THREADS)
-        gf_reshare_slice(us_until(deadline), cutting.how);
-    else
-        slice_alone(us_until(deadline));
-    errno = EINTR;
-    return true;
-}
-
-int gf_wait_semaphore(sem_t *semaphore, const struct timespec *deadline, const void *code) {
-    const struct gf_real *real = gf_real_semaphores();
-    int error = errno, result = 0;
-    bool answered = cut_semaphore(semaphore, deadline, code, &result);
-    if (answered && result < 0)
-        return result;
-    errno = error;
-    if (answered)
-        return result;
-    return deadline ? real->sem_timedwait(semaphore, deadline) : real->sem_wait(semaphore);
 }

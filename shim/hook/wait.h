@@ -1,5 +1,5 @@
 /* The waits of a process that has something to give back: each is cut where a slice of a pass is
- * due, and to the caller looks like one wait. See hook/wait.c. */
+ * due, and to the caller looks like one wait. See hook/wait.c, and hook/semaphore.c. */
 #ifndef GF_HOOK_WAIT_H
 #define GF_HOOK_WAIT_H
 
@@ -7,9 +7,20 @@
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+
+#include "core/reshare.h"
+
+/* How a wait of `timeout_us` microseconds (-1: for ever) is cut, and how long until its first
+ * slice. `masked`: it takes a signal mask. `code` is what waits. */
+struct gf_cutting {
+    enum gf_cut how;
+    int64_t first_us;
+};
+struct gf_cutting gf_wait_plan(int64_t timeout_us, bool masked, const void *code);
 
 /* `code` is the return address of the interposed function. */
 int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
