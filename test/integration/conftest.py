@@ -147,6 +147,16 @@ def wait(pid):
 HEAP = [[i] for i in range(20000)]
 """
 
+# For programs that fork more than once: a child that notes its state under this name, and ends.
+FORK_FUNCTION = """
+def fork(who):
+    pid = os.fork()
+    if pid == 0:
+        state(who)
+        os._exit(0)
+    wait(pid)
+"""
+
 # The plainest fork of a program with that prelude, and what the log says about it and the next one.
 FORK = """
 pid = os.fork()

@@ -13,6 +13,18 @@ from dataclasses import dataclass, field
 
 import conftest
 
+# What a program may wait for that never comes by itself.
+WAITED_FOR = """
+import socket
+ends = os.pipe()
+poll, epoll = select.poll(), select.epoll()
+for file in poll, epoll:
+    file.register(ends[0], select.POLLIN)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("")
+listener.listen()
+"""
+
 PRELUDE = """
 import ctypes, gc, json, os, select, signal, sys
 

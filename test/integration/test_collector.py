@@ -1,16 +1,7 @@
 """The collector's settings: the application's own, and what the knobs make of them."""
 
 import pytest
-from conftest import FREEZE, environment, run
-
-FORK = """
-def fork(who):
-    pid = os.fork()
-    if pid == 0:
-        state(who)
-        os._exit(0)
-    wait(pid)
-"""
+from conftest import FORK_FUNCTION, FREEZE, environment, run
 
 
 def own_threshold(python):
@@ -35,7 +26,7 @@ def own_threshold(python):
 def test_what_the_application_set_itself_wins(python, compare, setting, parent):
     outcome = compare(
         python,
-        FORK + setting + '\nstate("loading")\nfork("child")\nfork("second")\nstate("parent")\n',
+        FORK_FUNCTION + setting + '\nstate("loading")\nfork("child")\nfork("second")\nstate("parent")\n',
         STARTUP="defer",
         PARENT=parent,
     )
@@ -47,7 +38,7 @@ def test_what_the_application_set_itself_wins(python, compare, setting, parent):
 def test_a_setting_that_is_the_default_wins_as_well(python, compare, knobs):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 default = int(os.environ["GCFREEZE_TEST_DEFAULT"])
 gc.set_threshold(default)
@@ -66,7 +57,7 @@ state("parent")
 def test_settings_made_between_forks_win_too(python, compare):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 fork("child")
 gc.set_threshold(123, 4, 5)
@@ -81,7 +72,7 @@ state("parent")
 def test_an_application_that_freezes_by_itself(python, compare):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 gc.disable()
 gc.freeze()
@@ -100,7 +91,7 @@ state("parent")
 
 
 def test_a_collector_that_is_kept_is_the_applications(python, compare):
-    outcome = compare(python, FORK + 'state("before")\nfork("child")\nstate("parent")\n', STARTUP="keep")
+    outcome = compare(python, FORK_FUNCTION + 'state("before")\nfork("child")\nstate("parent")\n', STARTUP="keep")
     assert outcome.events == [FREEZE]
     assert outcome.frozen["before"] == 0
     assert outcome.frozen["child"] > 20000
@@ -154,7 +145,7 @@ say(len(collections) > 0, len(gc.get_objects()) < 40000)
 def test_the_parent_after_its_fork(python, compare, parent, runs):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + COLLECTIONS
         + """
 for who in "first", "second":
@@ -205,7 +196,7 @@ for who in "first", "second":
 def test_garbage_is_not_frozen_on_a_repeat(python, compare):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 import weakref
 class Garbage:

@@ -2,29 +2,19 @@
 
 import json
 
-from conftest import environment, run
+from conftest import FORK_FUNCTION, NOTHING_NEW, environment, run
 from immortal import immortal_from
 
 OWN_FREEZE = ("freeze", "own-freeze", "os.fork")
-NOTHING_NEW = ("skip", "nothing-new", "os.fork")
 
 # Objects of ours (hooks, functions of gc), which the application freezes with its own.
 FEW = 50
-
-FORK = """
-def fork(who):
-    pid = os.fork()
-    if pid == 0:
-        state(who)
-        os._exit(0)
-    wait(pid)
-"""
 
 
 def test_nothing_is_frozen_beyond_what_the_application_froze(python, compare):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 gc.collect()
 gc.freeze()
@@ -43,7 +33,7 @@ state("parent")
 def test_a_child_of_such_an_application_is_left_with_its_freeze(python, compare):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 gc.freeze()
 pid = os.fork()
@@ -60,7 +50,7 @@ wait(pid)
 def test_what_was_taken_back_is_frozen_by_us(python, compare):
     outcome = compare(
         python,
-        FORK
+        FORK_FUNCTION
         + """
 gc.freeze()
 gc.unfreeze()
@@ -97,7 +87,7 @@ say(os.wait()[1])
 
 
 def test_objects_are_made_immortal_where_that_is_asked_for(python, compare):
-    outcome = compare(python, FORK + 'gc.freeze()\nfork("child")\n', MODE="immortal")
+    outcome = compare(python, FORK_FUNCTION + 'gc.freeze()\nfork("child")\n', MODE="immortal")
     assert outcome.events == [OWN_FREEZE]
     assert outcome.frozen["child"] < FEW
     assert ("mode=immortal" in outcome.stderr) == bool(immortal_from(python))

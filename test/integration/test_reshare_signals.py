@@ -13,17 +13,10 @@ RACE = os.environ["GCFREEZE_TEST_RACE"]
 
 # Each wait in a worker of its own. The signal comes at the first moment at which its first thread
 # blocks it, or lets it in again; where that never happens, as soon as the thread sleeps.
-PROGRAM = """
-import mmap, multiprocessing, socket, threading, time
+PROGRAM = resharing.WAITED_FOR + """
+import mmap, multiprocessing, threading, time
 
 THREADS, AT_BLOCK = %r
-ends = os.pipe()
-poll, epoll = select.poll(), select.epoll()
-for file in poll, epoll:
-    file.register(ends[0], select.POLLIN)
-listener = socket.socket(socket.AF_UNIX)
-listener.bind("")
-listener.listen()
 semaphore = multiprocessing.get_context("fork").Semaphore(0)
 WAITS = {
     "select": lambda: select.select([ends[0]], [], []),

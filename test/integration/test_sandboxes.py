@@ -173,16 +173,7 @@ def test_a_system_call_that_is_forbidden(edge, serve, call, error):
 
 
 # The waits of a worker; another process ends those that have no time limit as soon as it sleeps.
-WAITS = """
-import socket
-ends = os.pipe()
-poll, epoll = select.poll(), select.epoll()
-for file in poll, epoll:
-    file.register(ends[0], select.POLLIN)
-listener = socket.socket(socket.AF_UNIX)
-listener.bind("")
-listener.listen()
-
+WAITS = resharing.WAITED_FOR + """
 def when_it_sleeps(act):
     waiting = os.getpid()
     def watch():
