@@ -219,7 +219,7 @@ def test_nohup_stays_in_force(compare):
 def test_a_page_replaces_another_as_a_whole(compare, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("before")
-    code, _, stderr = compare("--seconds=1", "--modes=off", "-o", page).end()
+    code, _, stderr = compare("--url={url}", "--seconds=1", "--modes=off", "-o", page).end()
     assert code == 0 and page.read_text().startswith("<!doctype html>")
     assert "The page is %s" % page in stderr
     mask = os.umask(0)
