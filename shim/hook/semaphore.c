@@ -7,7 +7,8 @@
 #include "hook/real.h"
 #include "hook/wait.h"
 
-/* As us_of_timespec. Its clock may be set: what is left is asked for anew each time. */
+/* Microseconds that are left, and 0 once it has been; -1: for ever; -2: not a time that the kernel
+ * would take. Its clock may be set: what is left is asked for anew each time. */
 static int64_t us_until(const struct timespec *deadline) {
     const int64_t farthest = INT64_C(1) << 40;
     struct timespec now = {0, 0};

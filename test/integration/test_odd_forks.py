@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conftest import EVENT, FREEZE, NOTHING_NEW
+from conftest import EVENT, FORK_FUNCTION, FREEZE, NOTHING_NEW
 
 LIBRARY = os.environ["GCFREEZE_TEST_ODD"]
 
@@ -191,7 +191,8 @@ state("parent")
 def test_a_finalizer_that_forks_inside_our_collection(python, compare):
     outcome = compare(
         python,
-        """
+        FORK_FUNCTION
+        + """
 class Forks:
     def __init__(self):
         self.cycle = self
@@ -201,12 +202,6 @@ class Forks:
             say("finalizer's child")
             os._exit(0)
         wait(pid)
-def fork(who):
-    pid = os.fork()
-    if pid == 0:
-        state(who)
-        os._exit(0)
-    wait(pid)
 gc.disable()
 Forks()
 if os.environ.get("GCFREEZE") == "0":
