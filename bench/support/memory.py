@@ -53,19 +53,28 @@ def copies(pid):
     return found
 
 
-def tree(pids):
-    """Bytes of a whole server, given all of its processes.
+def parts(pids):
+    """Bytes of a whole server, given all of its processes: {"anonymous", "files", "copies"}.
 
-    A page that n processes map counts as 1/n in each (PSS). Sealed copies are memory whether
-    somebody maps their pages or not, so they are counted whole and once. Other memory that is
-    shared on purpose (multiprocessing's, tmpfs) is left out.
+    A page that n processes map counts as 1/n in each (PSS), so what a file's page counts depends on
+    processes that are none of these. Sealed copies are memory whether somebody maps their pages or
+    not, so they are counted whole and once. Other memory that is shared on purpose
+    (multiprocessing's, tmpfs) is left out.
     """
-    total, shared = 0, {}
+    rows = [rollup(pid) for pid in pids]
+    shared = {}
     for pid in pids:
-        rows = rollup(pid)
-        total += rows["Pss_Anon"] + rows["Pss_File"]
         shared.update(copies(pid))
-    return total + sum(shared.values())
+    return {
+        "anonymous": sum(row["Pss_Anon"] for row in rows),
+        "files": sum(row["Pss_File"] for row in rows),
+        "copies": sum(shared.values()),
+    }
+
+
+def tree(pids):
+    """The same as one number."""
+    return sum(parts(pids).values())
 
 
 def children(pid):
