@@ -51,6 +51,18 @@ static void print_member(FILE *stream, const struct gf_member *member) {
     fputc('}', stream);
 }
 
+/* What a process says in words; null if it does not. */
+static void print_text(FILE *stream, const struct gf_member *member, const char *name,
+                       const char *text, size_t size) {
+    char copy[256];
+    print_key(stream, name);
+    snprintf(copy, sizeof copy, "%.*s", (int)size, text);
+    if (member->answer == GF_PAGE_READ && copy[0])
+        gf_say_json(stream, copy);
+    else
+        fputs("null", stream);
+}
+
 static void print_tree(FILE *stream, const struct gf_tree *tree) {
     const struct gf_member *root = &tree->members[0];
     char command[4096] = "", python[sizeof root->page.status.python + 1];
@@ -60,6 +72,9 @@ static void print_tree(FILE *stream, const struct gf_tree *tree) {
     gf_say_json(stream, command);
     print_key(stream, "python");
     gf_say_json(stream, python);
+    print_text(stream, root, "mode", root->page.status.mode, sizeof root->page.status.mode);
+    print_text(stream, root, "mode_why", root->page.status.mode_why,
+               sizeof root->page.status.mode_why);
     fprintf(stream, ", \"memory_bytes\": %lld, \"arena_copies_bytes\": %lld, \"cgroup_bytes\": ",
             tree->total_kib * 1024LL, tree->snapshot_kib * 1024LL);
     if (tree->group_kib >= 0)

@@ -81,10 +81,10 @@ uint64_t gf_page_find(pid_t pid, uint64_t library) {
 }
 
 /* It may be anybody's process, and what it calls its version is printed by who looks at it. */
-static void clean(char *text, size_t size) {
+static void clean(char *text, size_t size, const char *allowed) {
     text[size - 1] = '\0';
     for (; *text; text++) {
-        if (!isalnum((unsigned char)*text) && !strchr(".+-_", *text))
+        if (!isalnum((unsigned char)*text) && !strchr(allowed, *text))
             *text = '?';
     }
 }
@@ -101,7 +101,9 @@ enum gf_page_answer gf_page_fetch(pid_t pid, uint64_t address, struct gcfreeze_p
     /* what an older library's struct does not reach is not its own */
     if (page.status.size < sizeof page.status)
         memset((char *)&page.status + page.status.size, 0, sizeof page.status - page.status.size);
-    clean(page.status.python, sizeof page.status.python);
+    clean(page.status.python, sizeof page.status.python, ".+-_");
+    clean(page.status.mode, sizeof page.status.mode, "");
+    clean(page.status.mode_why, sizeof page.status.mode_why, ".,:;+-_=()/' ");
     *ret = page;
     bool own = page.pid == pid || page.pid == gf_process_inner_pid(pid);
     return own ? GF_PAGE_READ : GF_PAGE_PARENTS;

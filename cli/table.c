@@ -223,6 +223,8 @@ static void add_forks(struct gf_lines *lines, const struct gf_member *root) {
                    status->skipped[i]);
     }
     bool partly = status->pass_reason != GCFREEZE_REASON_NONE;
+    if (status->mode[0])
+        gf_lines_add(lines, GF_PLAIN, "  mode %.16s (%.144s)", status->mode, status->mode_why);
     gf_lines_add(lines, GF_PLAIN, "  %s%.32s, %llu of %llu forks frozen%s%s%s",
                  status->attached ? "CPython " : "no interpreter", status->python,
                  (unsigned long long)status->forks_frozen, (unsigned long long)status->forks_seen,

@@ -112,6 +112,10 @@ struct gcfreeze_status {
     int64_t pass_us;           /* what passes took together */
     int32_t pass_reason;       /* why the last copying or pass did less than all; 0: it did all */
     int32_t reserved2;
+
+    /* what is done right before a fork; empty as long as no interpreter was found */
+    char mode[16];      /* "freeze" or "immortal" */
+    char mode_why[144]; /* why that one: "auto: gunicorn preloads" */
 };
 
 /* The same for other processes: a variable of the library, to be found in its symbol table and read

@@ -12,7 +12,7 @@
 #define GF_CONFIG_TEXT_SIZE 512
 
 /* Choices, in the order of their words in knobs.def. */
-enum gf_mode { GF_MODE_FREEZE, GF_MODE_IMMORTAL };
+enum gf_mode { GF_MODE_AUTO, GF_MODE_FREEZE, GF_MODE_IMMORTAL };
 enum gf_startup { GF_STARTUP_AUTO, GF_STARTUP_DEFER, GF_STARTUP_DISABLE, GF_STARTUP_KEEP };
 enum gf_parent { GF_PARENT_RESTORE, GF_PARENT_KEEP };
 enum gf_collect { GF_COLLECT_REPEAT, GF_COLLECT_ALWAYS, GF_COLLECT_NEVER };

@@ -40,6 +40,8 @@ static void start_page(void) {
     const struct gcfreeze_status inherited = *status;
     *status = (struct gcfreeze_status){.size = sizeof *status, .attached = inherited.attached};
     memcpy(status->python, inherited.python, sizeof status->python);
+    memcpy(status->mode, inherited.mode, sizeof status->mode);
+    memcpy(status->mode_why, inherited.mode_why, sizeof status->mode_why);
     gcfreeze_page.pid = gf_self_pid();
 }
 
@@ -87,6 +89,7 @@ static void finish(struct gf_event *event) {
     event->pid = gf_self_pid();
     event->script = gf_self_title();
     event->python = gf_session.runtime->version();
+    event->mode_why = gcfreeze_page.status.mode_why;
     count(event);
     /* in a process without Python nobody asked for lines */
     if (event->python[0])

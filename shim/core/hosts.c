@@ -1,34 +1,89 @@
 #include "core/hosts.h"
 
-#include <stddef.h>
+#include <string.h>
 
 #include "base/text.h"
 
-static const struct {
-    char names[64], with[48],
-        without[48]; /* no pointers: they would be written to in every process */
-} rows[] = {
-#define HOST(names, with, without, why) {names, with, without},
+enum { KEEP, DEFER };
+enum { CALLER_SIZE = 128 };
+
+const struct gf_host_row gf_host_rows[] = {
+#define HOST(kind, startup, name, programs, when, callers, loads, settings, advice, why)           \
+    {GF_HOST_##kind, startup, name, programs, when, callers, loads},
 #include "core/hosts.def"
 #undef HOST
 };
+const size_t gf_host_count = sizeof gf_host_rows / sizeof *gf_host_rows;
 
-static bool any_argument(const char *globs, int argc, char *const *argv) {
-    for (int i = 1; i < argc; i++) {
-        if (gf_text_any_glob(globs, argv[i]))
+/* Arguments by the patterns of one column: some must not match, and of the others one must. */
+struct matches {
+    bool wanted, found, unwanted;
+};
+
+static struct matches match(const char *patterns, int argc, char *const *argv) {
+    struct matches matches = {0};
+    while (*patterns) {
+        patterns += strspn(patterns, ", ");
+        size_t length = strcspn(patterns, ",");
+        bool not = *patterns == '!';
+        bool any = false;
+        for (int i = 1; i < argc && !any; i++)
+            any = gf_text_glob(patterns + not, length - not, argv[i]);
+        matches.wanted = matches.wanted || !not ;
+        matches.found = matches.found || (any && !not );
+        matches.unwanted = matches.unwanted || (any && not );
+        patterns += length;
+    }
+    return matches;
+}
+
+static bool has_program(const struct gf_host_row *row, const struct gf_self *self, int argc,
+                        char *const *argv) {
+    if (!gf_text_any_glob(row->programs, self->program) &&
+        !gf_text_any_glob(row->programs, self->script) &&
+        !gf_text_any_glob(row->programs, self->module))
+        return false;
+    struct matches matches = match(row->when, argc, argv);
+    return !matches.unwanted && (matches.found || !matches.wanted);
+}
+
+/* One of the lines. */
+static bool has_caller(const struct gf_host_row *row, const char *callers) {
+    while (callers && *callers && row->callers[0]) {
+        char caller[CALLER_SIZE];
+        struct gf_text line;
+        size_t length = strcspn(callers, "\n");
+        gf_text_init(&line, caller, sizeof caller);
+        gf_text_add_bytes(&line, callers, length);
+        if (gf_text_any_glob(row->callers, caller))
             return true;
+        callers += length + (callers[length] == '\n');
     }
     return false;
 }
 
-bool gf_hosts_know(const struct gf_self *self, int argc, char *const *argv) {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool named = gf_text_any_glob(rows[i].names, self->program) ||
-                     gf_text_any_glob(rows[i].names, self->script) ||
-                     gf_text_any_glob(rows[i].names, self->module);
-        if (named && (rows[i].with[0] == '\0' || any_argument(rows[i].with, argc, argv)) &&
-            !any_argument(rows[i].without, argc, argv))
-            return true;
+const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv,
+                                        const char *callers) {
+    for (size_t i = 0; i < gf_host_count; i++) {
+        if (has_program(&gf_host_rows[i], self, argc, argv) ||
+            has_caller(&gf_host_rows[i], callers))
+            return &gf_host_rows[i];
     }
-    return false;
+    return NULL;
+}
+
+enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv) {
+    struct matches matches = match(row->loads, argc, argv);
+    if (matches.unwanted)
+        return GF_PRELOADS_NOT;
+    return matches.found || !matches.wanted ? GF_PRELOADS : GF_PRELOADS_MAYBE;
+}
+
+const char *gf_host_function(size_t index) {
+    for (size_t i = 0; i < gf_host_count; i++) {
+        const char *callers = gf_host_rows[i].callers;
+        if (callers[0] && !strchr(callers, ':') && index-- == 0)
+            return callers;
+    }
+    return NULL;
 }

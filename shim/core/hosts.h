@@ -1,13 +1,44 @@
-/* Which programs are known to load an application and then to fork workers: the rows of hosts.def.
- * No state; any phase. */
+/* Programs that start workers: the rows of hosts.def, and which of them this one is.
+ *
+ * No state. Any phase; the command-line program asks, too.
+ */
 #ifndef GF_CORE_HOSTS_H
 #define GF_CORE_HOSTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "process/self.h"
 
-/* argv is as the program was given it; before it overwrites that. */
-bool gf_hosts_know(const struct gf_self *self, int argc, char *const *argv);
+/* As hosts.def says what they are. */
+enum gf_host_kind {
+    GF_HOST_PREFORK,
+    GF_HOST_LAZY,
+    GF_HOST_SPAWNS,
+    GF_HOST_SUPERVISES,
+    GF_HOST_SINGLE
+};
+
+/* What the library reads of a row. No pointers: the loader would write to them in every process. */
+struct gf_host_row {
+    char kind, defers;
+    char name[32], programs[80], when[56], callers[40], loads[48];
+};
+
+extern const struct gf_host_row gf_host_rows[];
+extern const size_t gf_host_count;
+
+/* The row of a program, or NULL. argv is as the program was given it, before it overwrites that.
+ * `callers`: who called the fork, as gf_runtime.callers writes it; NULL: nobody has forked yet. */
+const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv,
+                                        const char *callers);
+
+/* Do the arguments make a PREFORK row load before it forks? Its configuration file may say so, too,
+ * and is not looked at: MAYBE. */
+enum gf_preloads { GF_PRELOADS_NOT, GF_PRELOADS_MAYBE, GF_PRELOADS };
+enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv);
+
+/* The C functions among the callers, counted from 0; NULL: there are no more. */
+const char *gf_host_function(size_t index);
 
 #endif

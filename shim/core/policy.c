@@ -75,7 +75,7 @@ struct gf_decision gf_policy_decide(const struct gf_config *config, const struct
                            (config->collect == GF_COLLECT_REPEAT && facts->freezes > 0);
     }
     decision.immortal =
-        decision.freeze && config->mode == GF_MODE_IMMORTAL &&
+        decision.freeze && config->mode != GF_MODE_FREEZE &&
         (facts->freezes < GF_IMMORTAL_FREEZES || config->when.kind == GF_WHEN_EVERY);
     return decision;
 }

@@ -7,7 +7,7 @@
 
 /* Room for the longest event, so that its JSON is never cut: the bytes of script and version may
  * all be escaped, in six characters each. */
-enum { LINE_SIZE = 1536, SCHEMA_VERSION = 1 };
+enum { LINE_SIZE = 1664, SCHEMA_VERSION = 1 };
 
 static void add_prefix(struct gf_text *line, pid_t pid) {
     gf_text_add(line, "gcfreeze[");
@@ -86,6 +86,7 @@ static void add_figures(struct gf_text *line, enum gf_log_format format,
                         const struct gf_event *event) {
     if (event->frozen) {
         add_word(line, format, "mode", event->immortal ? "immortal" : "freeze");
+        add_string(line, format, "mode_why", event->mode_why);
         add_number(line, format, "tracked", event->tracked);
         if (event->immortal)
             add_marked(line, format, event);

@@ -26,7 +26,8 @@ struct gf_event {
     enum gf_caller caller;
     const char *script;
     const char *python;
-    long tracked;  /* -1: unknown */
+    long tracked; /* -1: unknown */
+    const char *mode_why;
     bool immortal; /* the mode; then the next two are set */
     long marked;   /* objects made immortal */
     bool complete; /* false: the walk ran out of memory */

@@ -8,6 +8,7 @@
 #define GF_CORE_RUNTIME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "gcfreeze.h"
 #include "process/caller.h"
@@ -16,6 +17,8 @@
 struct gf_attach_options {
     long brake; /* objects before a put-off collector runs after all; 0: do not put it off */
     const char *strip_preload; /* file name to take out of LD_PRELOAD; NULL: none */
+    /* C functions that a Python program hands itself over to, counted from 0; NULL: no more. */
+    const char *(*host_function)(size_t index);
 };
 
 /* A moment of a fork, because what is allowed differs. */
@@ -89,6 +92,11 @@ struct gf_runtime {
     /* Inside, after count_new, at GF_MOMENT_HOOK only: a full collection, which runs Python code;
      * -1 on error. */
     int (*collect)(void);
+
+    /* Inside. Who called this fork, a line each: the Python functions on the stack as
+     * MODULE:FUNCTION, innermost first, or the C function that the program was handed over to. What
+     * does not fit is left out. */
+    void (*callers)(enum gf_moment moment, char *buffer, size_t size);
 
     /* Inside. Can objects be made immortal here? NULL, or why not, as the end of a sentence. */
     const char *(*immortal_obstacle)(void);

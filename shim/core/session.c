@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "core/hosts.h"
+#include "core/mode.h"
 #include "core/report.h"
 #include "core/reshare.h"
 #include "process/loader.h"
@@ -51,11 +52,13 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
  * reaches instead of gc.disable(): the flag stays the application's own. */
 static long brake_threshold(const struct gf_session *s) {
     const struct gf_config *config = &s->config;
+    const struct gf_host_row *row;
     if (config->when.kind == GF_WHEN_NEVER)
         return 0;
     switch (config->startup) {
     case GF_STARTUP_AUTO:
-        return gf_hosts_know(gf_self_names(), s->argc, s->argv) ? config->defer : 0;
+        row = gf_hosts_find(gf_self_names(), s->argc, s->argv, NULL);
+        return row && row->defers ? config->defer : 0;
     case GF_STARTUP_DEFER:
         return config->defer;
     case GF_STARTUP_DISABLE:
@@ -71,6 +74,7 @@ static void interpreter_gone(void) {
     gf_session.freezes = 0; /* of an interpreter: another one starts with nothing frozen */
     gf_session.phase = GF_PHASE_WAITING;
     gcfreeze_page.status.attached = 0;
+    gcfreeze_page.status.mode[0] = gcfreeze_page.status.mode_why[0] = '\0';
 }
 
 static enum gcfreeze_reason find(void) {
@@ -88,23 +92,6 @@ static enum gcfreeze_reason find(void) {
     return reason;
 }
 
-static void choose_mode(void) {
-    struct gf_session *s = &gf_session;
-    char buffer[192];
-    struct gf_text line;
-    if (s->config.mode != GF_MODE_IMMORTAL)
-        return;
-    const char *obstacle = s->runtime->immortal_obstacle();
-    s->immortal = obstacle == NULL;
-    if (s->immortal)
-        return;
-    gf_text_init(&line, buffer, sizeof buffer);
-    gf_text_add(&line, "GCFREEZE_MODE=immortal ");
-    gf_text_add(&line, obstacle);
-    gf_text_add(&line, "; freezing alone");
-    gf_session_tell(GF_LOG_WARN, line.data);
-}
-
 static enum gcfreeze_reason attach(enum gf_moment moment) {
     struct gf_session *s = &gf_session;
     /* later than startup the application is loaded: there is nothing to put off, and os has copied
@@ -114,6 +101,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     const struct gf_attach_options options = {
         .brake = early ? brake_threshold(s) : 0,
         .strip_preload = strip ? s->library : NULL,
+        .host_function = gf_host_function,
     };
     enum gcfreeze_reason reason =
         s->runtime->attach(moment, &options, s->before_fork, interpreter_gone);
@@ -125,7 +113,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     gcfreeze_page.status.attached = 1;
     gf_reshare_watch();
     s->deferred = options.brake != 0;
-    choose_mode();
+    gf_mode_choose();
     if (early && !s->runtime->unwinding())
         gf_session_tell(GF_LOG_INFO,
                         GF_UNWIND_LIBRARY " cannot be opened: unwinding is off, the calling Python "

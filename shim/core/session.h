@@ -39,9 +39,10 @@ struct gf_session {
     atomic_int phase;
     int argc; /* the program's arguments; it may overwrite them after the interpreter initialized */
     char *const *argv;
-    bool deferred;    /* the collector is put off until the first freeze */
-    bool immortal;    /* GCFREEZE_MODE=immortal, and the interpreter can do it */
-    bool told_remark; /* of the runtime's */
+    bool deferred;     /* the collector is put off until the first freeze */
+    bool immortal;     /* what core/mode chose */
+    bool mode_settled; /* it is not to be chosen anew */
+    bool told_remark;  /* of the runtime's */
     bool told_config;
     unsigned long worker_forks;
     unsigned long freezes;

@@ -1,6 +1,7 @@
 #include "core/transaction.h"
 
 #include "base/clock.h"
+#include "core/mode.h"
 
 /* Suspended, because up to 3.11 any allocation may start a collection; and a collection of our own
  * comes before that, because it runs code of the application, which may change the flag. */
@@ -38,6 +39,7 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
 static void act(struct gf_transaction *t, enum gf_moment moment) {
     struct gf_session *s = &gf_session;
     if (t->decision.freeze) {
+        gf_mode_reconsider(moment);
         t->event.frozen = freeze(t, moment);
         if (t->event.frozen)
             s->freezes++;

@@ -19,6 +19,7 @@
 
 static void (*before_fork)(void);
 static void (*interpreter_gone)(void);
+static const char *(*host_function)(size_t index);
 static bool hooked;
 
 /* Python calls it before os.fork; an exception would be printed, so there is none. */
@@ -47,6 +48,7 @@ static void forget(void) {
     gf_python.gc = (struct gf_gc){0};
     gf_python.get_allocated_blocks = NULL;
     gf_python.landmarks = (struct gf_landmarks){0};
+    gf_python.host_function = NULL;
     gf_brake_reset();
     gf_collector_reset();
     gf_thaw_reset();
@@ -154,22 +156,26 @@ void gf_attach_find_fork_exec(void) {
     gf_python.api.Py_DecRef(module);
 }
 
-/* pyuwsgi is uWSGI as an extension module: pyuwsgi.run() loads the application and forks workers as
- * uWSGI's own program does (plugins/pyuwsgi/pyuwsgi.c). The master has given the interpreter up by
- * then, so the function is looked for among exported symbols and not in sys.modules. */
+/* A module may hold a whole host: its function loads the application and forks workers, as the
+ * host's own program does. The thread has given the interpreter up by then, so the function is
+ * looked for among exported symbols and not in sys.modules. */
 bool gf_attach_find_host(void) {
-    static const char *const names[] = {"PyInit_pyuwsgi", "pyuwsgi_run"};
     static uint64_t searched; /* changes at the last search that found nothing; 0: none */
     struct gf_elf elf = {0};
     uint64_t changes = 0;
-    if (gf_python.landmarks.host || (searched != 0 && gf_objects_changes() == searched))
+    const char *name = NULL;
+    if (!host_function || gf_python.landmarks.host ||
+        (searched != 0 && gf_objects_changes() == searched))
         return false;
-    if (!gf_objects_find(names, sizeof names / sizeof *names, &elf, &changes)) {
-        searched = changes;
-        return false;
+    for (size_t i = 0; (name = host_function(i)); i++) {
+        if (gf_objects_find(&name, 1, &elf, &changes)) {
+            gf_python.landmarks.host = (uintptr_t)gf_elf_symbol(&elf, name);
+            gf_python.host_function = name;
+            return true;
+        }
     }
-    gf_python.landmarks.host = (uintptr_t)gf_elf_symbol(&elf, "pyuwsgi_run");
-    return true;
+    searched = changes;
+    return false;
 }
 
 /* A child whose fork was left alone inherited the put-off collector. Python calls it where
@@ -302,6 +308,7 @@ enum gcfreeze_reason gf_attach(enum gf_moment moment, const struct gf_attach_opt
         gf_unwind_open();
     before_fork = before;
     interpreter_gone = gone;
+    host_function = options->host_function;
     /* an attempt that failed half way is taken up where it ended */
     if (!gf_python.gc.freeze && !keep_gc(options->brake != 0))
         return GCFREEZE_REASON_PYTHON_ERROR;

@@ -27,6 +27,7 @@ struct gf_interpreter_state {
     struct gf_gc gc;                 /* all set, or all NULL as long as nothing is attached */
     gf_object *get_allocated_blocks; /* sys.getallocatedblocks, or NULL */
     struct gf_landmarks landmarks;
+    const char *host_function; /* the name of landmarks.host */
 };
 
 extern struct gf_interpreter_state gf_python;

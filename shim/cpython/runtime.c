@@ -9,6 +9,7 @@
 #include "cpython/brake.h"
 #include "cpython/call.h"
 #include "cpython/collector.h"
+#include "cpython/frames.h"
 #include "cpython/immortal.h"
 #include "cpython/interpreter.h"
 #include "cpython/interpreters.h"
@@ -308,6 +309,7 @@ const struct gf_runtime gf_cpython = {
     .frozen_by_application = gf_collector_frozen_by_application,
     .thaw_at_exit = gf_thaw_at_exit,
     .collect = gf_collector_collect,
+    .callers = gf_frames_list,
     .immortal_obstacle = gf_immortal_obstacle,
     .immortalize = gf_immortal_walk,
     .watch_arenas = watch_arenas,

@@ -188,7 +188,7 @@ def test_a_setuid_program(gcfreeze, tmp_path):
 def test_a_bad_setting(gcfreeze):
     outcome = gcfreeze("doctor", GCFREEZE_MODE="imortal")
     assert "✗ settings" in outcome.stdout and outcome.returncode == FAILURE
-    assert 'GCFREEZE_MODE="imortal" is not allowed; allowed: freeze, immortal' in outcome.stderr
+    assert 'GCFREEZE_MODE="imortal" is not allowed; allowed: auto, freeze, immortal' in outcome.stderr
 
 
 @pytest.mark.parametrize("setting", ["GCFREEZE_ONLY=gunicorn", "GCFREEZE_SKIP=python*", "GCFREEZE_WHEN=after:1"])

@@ -83,7 +83,7 @@ def test_every_knob_is_an_option(gcfreeze):
 @pytest.mark.parametrize(
     "arguments, variables, message",
     [
-        (["--mode", "imortal"], {}, 'GCFREEZE_MODE="imortal" is not allowed; allowed: freeze'),
+        (["--mode", "imortal"], {}, 'GCFREEZE_MODE="imortal" is not allowed; allowed: auto, freeze'),
         ([], {"GCFREEZE_MIN_NEW": "many"}, 'GCFREEZE_MIN_NEW="many" is not allowed; allowed: 0 to'),
         ([], {"GCFREEZE_COLOUR": "red"}, "GCFREEZE_COLOUR"),
         (["--colour", "red"], {}, "unrecognized option '--colour'"),
@@ -350,7 +350,7 @@ def test_knobs_tell_their_current_values(gcfreeze):
     assert knobs["GCFREEZE_MIN_NEW"]["current"] == "500"
     bounds = [knobs["GCFREEZE_MIN_NEW"][name] for name in ("lower", "upper")]
     assert bounds == [0, 1000000000]
-    assert knobs["GCFREEZE_MODE"]["current"] == "freeze"  # what the library makes of a bad value
+    assert knobs["GCFREEZE_MODE"]["current"] == "auto"  # what the library makes of a bad value
 
 
 def test_knobs_for_people(gcfreeze):

@@ -183,7 +183,8 @@ class Status(ctypes.Structure):
         ("snapshot_bytes", ctypes.c_uint64), ("snapshot_us", ctypes.c_int64),
         ("passes", ctypes.c_uint64), ("pages_given_back", ctypes.c_uint64),
         ("pages_kept", ctypes.c_uint64), ("pass_us", ctypes.c_int64),
-        ("pass_reason", ctypes.c_int32), ("reserved2", ctypes.c_int32)]
+        ("pass_reason", ctypes.c_int32), ("reserved2", ctypes.c_int32),
+        ("mode", ctypes.c_char * 16), ("mode_why", ctypes.c_char * 144)]
 """
 
 

@@ -28,7 +28,9 @@
     X(pages_kept)                                                                                  \
     X(pass_us)                                                                                     \
     X(pass_reason)                                                                                 \
-    X(reserved2)
+    X(reserved2)                                                                                   \
+    X(mode)                                                                                        \
+    X(mode_why)
 
 #define PAGE_FIELDS(X)                                                                             \
     X(magic)                                                                                       \
@@ -81,6 +83,7 @@ static void print_events(void) {
                                    .frozen = true,
                                    .script = "",
                                    .python = "",
+                                   .mode_why = "",
                                    .immortal = true,
                                    .reshared = true};
     const struct gf_pass_event pass = {.script = "", .python = ""};

@@ -95,8 +95,9 @@ static const struct {
     {"GCFREEZE", " on", NULL},
     {"GCFREEZE", "enabled", NULL},
 
-    {"GCFREEZE_MODE", "freeze", "0"},
-    {"GCFREEZE_MODE", "immortal", "1"},
+    {"GCFREEZE_MODE", "auto", "0"},
+    {"GCFREEZE_MODE", "freeze", "1"},
+    {"GCFREEZE_MODE", "immortal", "2"},
     {"GCFREEZE_MODE", "immorta", NULL},
     {"GCFREEZE_MODE", "immortals", NULL},
     {"GCFREEZE_MODE", "freeze, immortal", NULL},

@@ -275,6 +275,8 @@ static void nothing_is_called_in_the_child_and_it_starts_from_zero(void **state)
     assert_string_equal(status.python, "3.13.5");
     struct gcfreeze_status fresh = {.size = sizeof fresh, .attached = 1};
     strcpy(fresh.python, "3.13.5");
+    strcpy(fresh.mode, status.mode);
+    strcpy(fresh.mode_why, status.mode_why);
     assert_memory_equal(&status, &fresh, sizeof fresh);
 
     /* its own first worker is frozen for, and its collector is no longer put off */

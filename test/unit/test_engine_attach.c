@@ -305,7 +305,9 @@ static void every_decision_is_a_line_where_there_is_a_python(void **state) {
     (void)state;
     assert_child_succeeded(gf_test_child(log_of_a_server, "3.13.5", text, sizeof text), text);
     assert_non_null(strstr(text, "]: freeze first-worker-fork child=4242 caller=\"os.fork\" "
-                                 "script=\"gunicorn\" python=3.13.5 mode=freeze tracked=1000 "));
+                                 "script=\"gunicorn\" python=3.13.5 mode=freeze "
+                                 "mode_why=\"auto: gunicorn may preload; immortal is not done by a "
+                                 "fake\" tracked=1000 "));
     assert_non_null(strstr(text, "]: skip exec-bound child=4242 caller=\"fork_exec\" "));
     assert_child_succeeded(gf_test_child(log_of_a_server, "", text, sizeof text), text);
     assert_string_equal(text, "");

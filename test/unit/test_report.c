@@ -19,6 +19,7 @@ static const struct gf_event freeze_event = {
     .caller = GF_CALLER_OS_FORK,
     .script = "gunicorn",
     .python = "3.13.5",
+    .mode_why = "auto: gunicorn preloads",
     .tracked = 522169,
     .collect_us = 0,
     .freeze_us = 14,
@@ -48,13 +49,15 @@ static void a_freeze_is_one_line_with_its_figures(void **state) {
     assert_string_equal(
         format(&freeze_event, GF_LOG_TEXT),
         "gcfreeze[4121]: freeze first-worker-fork child=4130 caller=\"os.fork\" "
-        "script=\"gunicorn\" python=3.13.5 mode=freeze tracked=522169 collect_us=0 freeze_us=14 "
+        "script=\"gunicorn\" python=3.13.5 mode=freeze "
+        "mode_why=\"auto: gunicorn preloads\" tracked=522169 collect_us=0 freeze_us=14 "
         "fork_us=4630");
     assert_string_equal(
         format(&freeze_event, GF_LOG_JSON),
         "{\"v\":1,\"ts\":1767000000.007,\"pid\":4121,\"child\":4130,\"event\":\"freeze\","
         "\"reason\":\"first-worker-fork\",\"caller\":\"os.fork\",\"script\":\"gunicorn\","
-        "\"python\":\"3.13.5\",\"mode\":\"freeze\",\"tracked\":522169,\"collect_us\":0,"
+        "\"python\":\"3.13.5\",\"mode\":\"freeze\",\"mode_why\":\"auto: gunicorn "
+        "preloads\",\"tracked\":522169,\"collect_us\":0,"
         "\"freeze_us\":14,\"fork_us\":4630}");
 }
 
@@ -146,9 +149,10 @@ static void a_line_that_does_not_fit_is_cut_and_terminated(void **state) {
 
 /* The longest event there can be: each field at its longest, each byte at its most escaped. */
 static struct gf_event longest_event(void) {
-    static char script[128], python[32];
+    static char script[128], python[32], why[144];
     memset(script, 1, sizeof script - 1);
     memset(python, 1, sizeof python - 1);
+    memset(why, 'w', sizeof why - 1); /* our own words */
     return (struct gf_event){
         .pid = INT_MAX,
         .child = INT_MAX,
@@ -157,6 +161,7 @@ static struct gf_event longest_event(void) {
         .caller = GF_CALLER_SIGNAL,
         .script = script,
         .python = python,
+        .mode_why = why,
         .tracked = LONG_MAX,
         .collect_us = INT64_MAX,
         .freeze_us = INT64_MAX,

@@ -103,6 +103,21 @@ static int collect(void) {
     return record("collect");
 }
 
+static void callers(enum gf_moment moment, char *buffer, size_t size) {
+    (void)moment;
+    snprintf(buffer, size, "%s", gf_fake.callers ? gf_fake.callers : "");
+}
+
+static const char *immortal_obstacle(void) {
+    return gf_fake.immortal ? NULL : "is not done by a fake";
+}
+
+static long immortalize(bool *ret_complete) {
+    *ret_complete = true;
+    record("immortalize");
+    return 0;
+}
+
 static bool watch_arenas(void) {
     return gf_fake.arenas;
 }
@@ -142,6 +157,9 @@ const struct gf_runtime gf_fake_runtime = {
     .frozen_by_application = frozen_by_application,
     .thaw_at_exit = thaw_at_exit,
     .collect = collect,
+    .callers = callers,
+    .immortal_obstacle = immortal_obstacle,
+    .immortalize = immortalize,
     .watch_arenas = watch_arenas,
     .waits_for_python = waits_for_python,
     .version = version,
@@ -150,9 +168,15 @@ const struct gf_runtime gf_fake_runtime = {
 };
 
 void gf_fake_start(char *const *environment) {
-    static char *argv[] = {"python3", "/srv/gunicorn", NULL};
-    const struct gf_host host = {
-        .library = "libgcfreeze.so", .argc = 2, .argv = argv, .environment = environment};
+    gf_fake_start_program((char *[]){"python3", "/srv/gunicorn", NULL}, environment);
+}
+
+void gf_fake_start_program(char *const *argv, char *const *environment) {
+    static char *kept[8];
+    struct gf_host host = {.library = "libgcfreeze.so", .argv = kept, .environment = environment};
+    for (; argv[host.argc]; host.argc++)
+        kept[host.argc] = argv[host.argc];
+    kept[host.argc] = NULL;
     gf_fake = (struct gf_fake){
         .caller = GF_CALLER_OS_FORK,
         .count = 1000,

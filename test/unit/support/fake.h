@@ -22,6 +22,8 @@ struct gf_fake {
     long count;
     bool hook_only;      /* freezes in the hook alone */
     bool own_freeze;     /* the application has frozen by itself */
+    bool immortal;       /* objects can be made immortal */
+    const char *callers; /* of the fork; NULL: nobody */
     const char *failing; /* the call that answers -1, or NULL */
     const char *version, *remark;
     bool forks; /* the fork is a real one */
@@ -44,6 +46,9 @@ extern const struct gf_runtime gf_fake_runtime;
 /* Starts the engine over the fake, which finds a good interpreter, called by os.fork, with 1000 new
  * objects. NULL for an empty environment. */
 void gf_fake_start(char *const *environment);
+
+/* The same in another program than gunicorn; at most 7 arguments. */
+void gf_fake_start_program(char *const *argv, char *const *environment);
 
 /* A fork of the host: `gf_fake.child` is the answer. Forgets earlier calls. */
 pid_t gf_fake_fork(void);

@@ -1,0 +1,99 @@
+#include "core/mode.h"
+
+#include "base/text.h"
+#include "core/hosts.h"
+#include "core/session.h"
+#include "process/self.h"
+
+enum { CALLERS_SIZE = 1024 };
+
+/* Up to three parts of a sentence. */
+static void set(bool immortal, const char *why, const char *more, const char *end) {
+    struct gcfreeze_status *status = &gcfreeze_page.status;
+    struct gf_text mode, text;
+    gf_session.immortal = immortal;
+    gf_text_init(&mode, status->mode, sizeof status->mode);
+    gf_text_add(&mode, immortal ? "immortal" : "freeze");
+    gf_text_init(&text, status->mode_why, sizeof status->mode_why);
+    gf_text_add(&text, why);
+    gf_text_add(&text, more);
+    gf_text_add(&text, end);
+}
+
+static void choose_immortal(void) {
+    static const char setting[] = "GCFREEZE_MODE=immortal";
+    const char *obstacle = gf_session.runtime->immortal_obstacle();
+    char buffer[192];
+    struct gf_text line;
+    if (!obstacle) {
+        set(true, setting, "", "");
+        return;
+    }
+    set(false, setting, " ", obstacle);
+    gf_text_init(&line, buffer, sizeof buffer);
+    gf_text_add(&line, gcfreeze_page.status.mode_why);
+    gf_text_add(&line, "; freezing alone");
+    gf_session_tell(GF_LOG_WARN, line.data);
+}
+
+/* What a row says about its workers. */
+static const char *habit(const struct gf_host_row *row, enum gf_preloads preloads) {
+    switch ((enum gf_host_kind)row->kind) {
+    case GF_HOST_PREFORK:
+        return preloads == GF_PRELOADS         ? " preloads"
+               : preloads == GF_PRELOADS_MAYBE ? " may preload"
+                                               : " is told not to preload";
+    case GF_HOST_LAZY:
+        return " loads in each worker";
+    case GF_HOST_SPAWNS:
+        return " starts its workers as new programs";
+    case GF_HOST_SUPERVISES:
+        return " starts other programs";
+    case GF_HOST_SINGLE:
+        break;
+    }
+    return " forks no workers";
+}
+
+/* `callers`: see gf_hosts_find. */
+static void choose_auto(const char *callers) {
+    const struct gf_session *s = &gf_session;
+    char why[64];
+    struct gf_text text;
+    const struct gf_host_row *row = gf_hosts_find(gf_self_names(), s->argc, s->argv, callers);
+    if (!row) {
+        set(false, "auto: not a server that is known", "", "");
+        return;
+    }
+    enum gf_preloads preloads = gf_host_preloads(row, s->argc, s->argv);
+    gf_text_init(&text, why, sizeof why);
+    gf_text_add(&text, "auto: ");
+    gf_text_add(&text, row->name);
+    gf_text_add(&text, habit(row, preloads));
+    bool wanted = row->kind == GF_HOST_PREFORK && preloads != GF_PRELOADS_NOT;
+    const char *obstacle = wanted ? s->runtime->immortal_obstacle() : NULL;
+    set(wanted && !obstacle, why, obstacle ? "; immortal " : "", obstacle ? obstacle : "");
+}
+
+void gf_mode_choose(void) {
+    switch ((enum gf_mode)gf_session.config.mode) {
+    case GF_MODE_AUTO:
+        choose_auto(NULL);
+        break;
+    case GF_MODE_FREEZE:
+        set(false, "GCFREEZE_MODE=freeze", "", "");
+        break;
+    case GF_MODE_IMMORTAL:
+        choose_immortal();
+        break;
+    }
+}
+
+void gf_mode_reconsider(enum gf_moment moment) {
+    struct gf_session *s = &gf_session;
+    char callers[CALLERS_SIZE];
+    if (s->config.mode != GF_MODE_AUTO || s->immortal || s->mode_settled)
+        return;
+    s->runtime->callers(moment, callers, sizeof callers);
+    choose_auto(callers);
+}
