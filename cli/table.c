@@ -223,12 +223,13 @@ static void add_forks(struct gf_lines *lines, const struct gf_member *root) {
                    status->skipped[i]);
     }
     bool partly = status->pass_reason != GCFREEZE_REASON_NONE;
+    char mode[sizeof status->mode + sizeof status->mode_why + 16] = "";
     if (status->mode[0])
-        gf_lines_add(lines, GF_PLAIN, "  mode %.16s (%.144s)", status->mode, status->mode_why);
-    gf_lines_add(lines, GF_PLAIN, "  %s%.32s, %llu of %llu forks frozen%s%s%s",
+        snprintf(mode, sizeof mode, ", mode %.16s (%.144s)", status->mode, status->mode_why);
+    gf_lines_add(lines, GF_PLAIN, "  %s%.32s, %llu of %llu forks frozen%s%s%s%s",
                  status->attached ? "CPython " : "no interpreter", status->python,
                  (unsigned long long)status->forks_frozen, (unsigned long long)status->forks_seen,
-                 skips, partly ? "; arenas: " : "",
+                 mode, skips, partly ? "; arenas: " : "",
                  partly ? gf_figure_reason(status->pass_reason) : "");
 }
 

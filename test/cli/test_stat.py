@@ -49,7 +49,7 @@ def test_a_table_of_the_tree(gcfreeze, prefork):
     assert " ".join(titles.split()) == TITLES
     assert command == server.command
     assert re.fullmatch(
-        r"  CPython 3\.\d+\.\d+, 1 of 3 forks frozen; left alone: nothing-new 2", forks
+        r"  CPython 3\.\d+\.\d+, 1 of 3 forks frozen, mode freeze \(auto: not a server that is known\); left alone: nothing-new 2", forks
     )
     assert re.fullmatch(r"  memory \d+\.\d MiB.*", memory)
     cells = [row.split() for row in rows]

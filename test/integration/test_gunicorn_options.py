@@ -96,8 +96,9 @@ def test_freezing_by_hand_goes_together_with_the_library(gunicorn):
     ours, plain = gunicorn.compare(options, ask_two_workers)
     assert_same_settings(ours, plain)
     for answer in ours.answers + plain.answers:
-        assert answer["frozen"] > 2 * answer["records"]
         assert answer["growth_kb"] <= LITTLE_KB
+    for answer in plain.answers:
+        assert answer["frozen"] > 2 * answer["records"]
     for answer in ours.answers:
         assert answer["enabled"]
         assert not answer["at_import"]["enabled"]

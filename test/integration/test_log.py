@@ -16,7 +16,7 @@ for _ in range(2):
 
 NUMBERS = {"v", "ts", "pid", "child", "fork_us"}
 WORDS = {"event", "reason", "caller", "script", "python"}
-OF_A_FREEZE = {"mode", "tracked", "collect_us", "freeze_us"}
+OF_A_FREEZE = {"mode", "mode_why", "tracked", "collect_us", "freeze_us"}
 
 
 def test_json_has_one_object_a_line(python):
@@ -31,7 +31,7 @@ def test_json_has_one_object_a_line(python):
         assert event["pid"] != event["child"] > 0
     assert (freeze["event"], freeze["reason"], freeze["mode"]) == ("freeze", "first-worker-fork", "freeze")
     assert (skip["event"], skip["reason"]) == ("skip", "nothing-new")
-    assert freeze["tracked"] > 0
+    assert freeze["tracked"] > 0 and freeze["mode_why"] == "auto: not a server that is known"
 
 
 def test_json_messages(python):

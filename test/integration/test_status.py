@@ -20,7 +20,8 @@ def status():
     filled = Status(size=ctypes.sizeof(Status))
     assert library.gcfreeze_status(ctypes.byref(filled)) == 0
     result = {field: getattr(filled, field) for field, *_ in Status._fields_}
-    result["python"] = filled.python.decode()
+    for text in "python", "mode", "mode_why":
+        result[text] = getattr(filled, text).decode()
     result["skipped"] = {name(i): count for i, count in enumerate(filled.skipped) if count}
     result["last_reason"] = name(filled.last_reason)
     return result
