@@ -76,6 +76,7 @@ static void choose_auto(const char *callers) {
 }
 
 void gf_mode_choose(void) {
+    gf_session.mode_settled = false;
     switch ((enum gf_mode)gf_session.config.mode) {
     case GF_MODE_AUTO:
         choose_auto(NULL);
@@ -96,4 +97,22 @@ void gf_mode_reconsider(enum gf_moment moment) {
         return;
     s->runtime->callers(moment, callers, sizeof callers);
     choose_auto(callers);
+}
+
+void gf_mode_only_freeze(const struct gf_balance *balance) {
+    enum { MEGABYTE = 1 << 20 };
+    char buffer[192];
+    struct gf_text line;
+    gf_text_init(&line, buffer, sizeof buffer);
+    gf_text_add(&line, "replaced ");
+    gf_text_add_long(&line, balance->lost / MEGABYTE);
+    gf_text_add(&line, " MB of what was made immortal, which is never freed, and has ");
+    gf_text_add_long(&line, balance->live / MEGABYTE);
+    gf_text_add(&line, " MB in use");
+    set(false, line.data, "", "");
+    gf_session.mode_settled = true;
+    gf_text_init(&line, buffer, sizeof buffer);
+    gf_text_add(&line, "from now on this process only freezes: it ");
+    gf_text_add(&line, gcfreeze_page.status.mode_why);
+    gf_session_tell(GF_LOG_INFO, line.data);
 }

@@ -13,4 +13,8 @@ void gf_mode_choose(void);
  * Inside. */
 void gf_mode_reconsider(enum gf_moment moment);
 
+/* From here on this process makes nothing immortal any more, nor do its children; says so. Phase:
+ * before hook, fork window. */
+void gf_mode_only_freeze(const struct gf_balance *balance);
+
 #endif

@@ -74,8 +74,9 @@ struct gf_decision gf_policy_decide(const struct gf_config *config, const struct
         decision.collect = config->collect == GF_COLLECT_ALWAYS ||
                            (config->collect == GF_COLLECT_REPEAT && facts->freezes > 0);
     }
-    decision.immortal =
-        decision.freeze && config->mode != GF_MODE_FREEZE &&
-        (facts->freezes < GF_IMMORTAL_FREEZES || config->when.kind == GF_WHEN_EVERY);
     return decision;
+}
+
+bool gf_policy_may_mark(const struct gf_balance *balance) {
+    return balance->lost <= balance->live / 2 || balance->lost + balance->fresh <= balance->live;
 }

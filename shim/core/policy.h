@@ -22,15 +22,15 @@ struct gf_decision {
     bool worker;  /* counts as one: the child goes on as Python */
     bool restore; /* the child gets the application's collector settings */
     bool freeze;
-    bool collect;  /* before the freeze */
-    bool immortal; /* after it, if the mode says so and the interpreter can */
+    bool collect; /* before the freeze */
 };
 
-/* With GCFREEZE_WHEN=auto, freezes of one process that also make objects immortal. What a parent
- * replaces after one of them is never freed, and a parent that keeps replacing would keep growing.
- */
-enum { GF_IMMORTAL_FREEZES = 8 };
-
 struct gf_decision gf_policy_decide(const struct gf_config *config, const struct gf_facts *facts);
+
+/* What is made immortal and replaced later is never freed, and a parent that keeps replacing would
+ * keep growing. Make more immortal? Yes if all of it may be replaced as well, and one live heap is
+ * lost then at most; or if less than half of one is lost: a server may drop a first small heap
+ * before it loads the real one, and that says nothing about the real one. */
+bool gf_policy_may_mark(const struct gf_balance *balance);
 
 #endif

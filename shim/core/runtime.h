@@ -38,6 +38,13 @@ struct gf_entry {
     void *made, *host;  /* thread states there and here, while we are there */
 };
 
+/* Bytes of what the loaded modules hold, estimated. */
+struct gf_balance {
+    long lost;  /* made immortal, and held by no module any more: never freed */
+    long fresh; /* would be made immortal now */
+    long live;  /* held, fresh ones included */
+};
+
 struct gf_runtime {
     /* Is there an interpreter in this process, and one that is understood? NONE means yes; else
      * NO_INTERPRETER, UNSUPPORTED or, where nobody may look for one (process/loader.h),
@@ -100,6 +107,11 @@ struct gf_runtime {
 
     /* Inside. Can objects be made immortal here? NULL, or why not, as the end of a sentence. */
     const char *(*immortal_obstacle)(void);
+
+    /* Inside, after a NULL from immortal_obstacle and right before immortalize, which may be left
+     * out. `lost` and `live` are those of an earlier call as long as little was made immortal
+     * since. All 0: nothing has been made immortal so far. False: memory ran out. */
+    bool (*weigh)(struct gf_balance *ret);
 
     /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold, and
      * returns how many objects became so. False in *ret_complete: memory ran out on the way. */

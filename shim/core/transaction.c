@@ -3,6 +3,19 @@
 #include "base/clock.h"
 #include "core/mode.h"
 
+static void immortalize(struct gf_event *event) {
+    const struct gf_runtime *runtime = gf_session.runtime;
+    struct gf_balance balance;
+    if (!runtime->weigh(&balance))
+        return; /* nobody knows what it would cost: not this time */
+    if (!gf_policy_may_mark(&balance)) {
+        gf_mode_only_freeze(&balance);
+        return;
+    }
+    event->immortal = true;
+    event->marked = runtime->immortalize(&event->complete);
+}
+
 /* Suspended, because up to 3.11 any allocation may start a collection; and a collection of our own
  * comes before that, because it runs code of the application, which may change the flag. */
 static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
@@ -26,9 +39,8 @@ static bool freeze(struct gf_transaction *t, enum gf_moment moment) {
     int64_t frozen = gf_clock_us();
     t->event.collect_us = t->decision.collect ? collected - start : 0;
     t->event.freeze_us = frozen - collected;
-    t->event.immortal = done && gf_session.immortal && t->decision.immortal;
-    if (t->event.immortal) {
-        t->event.marked = runtime->immortalize(&t->event.complete);
+    if (done && gf_session.immortal) {
+        immortalize(&t->event);
         t->event.immortal_us = gf_clock_us() - frozen;
     }
     if (done && !own)

@@ -10,6 +10,7 @@
 #include "cpython/collector.h"
 #include "cpython/deputy.h"
 #include "cpython/generation.h"
+#include "cpython/immortal.h"
 #include "cpython/interpreter.h"
 #include "cpython/thaw.h"
 #include "cpython/watch.h"
@@ -54,6 +55,7 @@ static void forget(void) {
     gf_thaw_reset();
     gf_deputy_reset();
     gf_generation_reset();
+    gf_immortal_reset();
     gf_watch_reset();
     hooked = false;
     if (interpreter_gone)

@@ -3,22 +3,36 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cpython/count.h"
 #include "cpython/deputy.h"
 #include "cpython/generation.h"
 #include "cpython/interpreter.h"
 #include "cpython/layout.h"
-#include "cpython/walk.h"
+#include "cpython/mark.h"
 
 static int64_t immortal_word; /* the count word of None */
 
+/* Bytes. A child goes on with its parent's: so its heap is. */
+static struct {
+    long marked;    /* all that was made immortal so far */
+    long uncounted; /* what was since the last count */
+    long lost;      /* by the last count: marked, and no longer reached */
+    long live;      /* by the last count: reached */
+} totals;
+
+/* A count visits the whole heap. It comes when what is marked without one would be more than this
+ * part of the heap. */
+enum { UNCOUNTED_PART = 8 };
+
 /* 3.12 and 3.13: Include/object.h, _Py_IMMORTAL_REFCNT and _Py_SetImmortal */
 static void mark_by_word(gf_object *object) {
-    object->count_word = immortal_word;
+    object->count_word = immortal_word | GF_MARKED_BY_US;
 }
 
 /* 3.14 and later: flags beside the count, set by the interpreter itself */
 static void mark_by_call(gf_object *object) {
     gf_python.api._Py_SetImmortalUntracked(object);
+    object->count_word |= GF_MARKED_BY_US;
 }
 
 static void (*marker(void))(gf_object *) {
@@ -45,7 +59,7 @@ static bool marking_works(void) {
     if (!fresh || gf_is_immortal(fresh) || fresh->count_low != 1)
         return false;
     marker()(fresh);
-    return gf_is_immortal(fresh);
+    return gf_is_marked(fresh) && !gf_is_marked(none);
 }
 
 static bool complete(void) {
@@ -105,9 +119,44 @@ const char *gf_immortal_obstacle(void) {
     return obstacle;
 }
 
+static bool count(void) {
+    struct gf_counted counted;
+    if (!gf_count_modules(true, &counted))
+        return false;
+    totals.uncounted = 0;
+    totals.lost = totals.marked > counted.marked ? totals.marked - counted.marked : 0;
+    totals.live = counted.marked + counted.fresh + counted.others;
+    return true;
+}
+
+bool gf_immortal_weigh(struct gf_balance *ret) {
+    struct gf_counted found = {0};
+    if (totals.marked == 0) {
+        *ret = (struct gf_balance){0};
+        return true;
+    }
+    if (!gf_count_modules(false, &found))
+        return false;
+    totals.uncounted += found.fresh;
+    if (totals.uncounted >= totals.live / UNCOUNTED_PART && !count())
+        return false;
+    *ret = (struct gf_balance){.lost = totals.lost, .fresh = found.fresh, .live = totals.live};
+    return true;
+}
+
 long gf_immortal_walk(bool *ret_complete) {
-    struct gf_walk_result result = gf_walk_modules(marker());
-    *ret_complete = result.complete;
+    struct gf_marked marked = gf_mark_modules(marker());
+    *ret_complete = marked.complete;
+    if (totals.marked == 0)
+        totals.live = marked.bytes;
+    totals.marked += marked.bytes;
     gf_deputy_install();
-    return result.marked;
+    return marked.objects;
+}
+
+void gf_immortal_reset(void) {
+    totals.marked = 0;
+    totals.uncounted = 0;
+    totals.lost = 0;
+    totals.live = 0;
 }

@@ -4,12 +4,20 @@
 
 #include <stdbool.h>
 
+#include "core/runtime.h"
+
 /* Can this interpreter do it, as its version says and as a test on live objects confirms? NULL
  * means yes; else why not, as the end of a sentence. The answer is found once. Inside. */
 const char *gf_immortal_obstacle(void);
 
+/* What marking would do: see struct gf_runtime. Inside, after a NULL from the obstacle. */
+bool gf_immortal_weigh(struct gf_balance *ret);
+
 /* Makes immortal what the loaded modules hold. Returns how many objects became so, and whether the
  * walk reached its end. Inside; about 35 ns an object. */
 long gf_immortal_walk(bool *ret_complete);
+
+/* The interpreter is gone, and what was marked with it. */
+void gf_immortal_reset(void);
 
 #endif

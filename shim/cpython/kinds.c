@@ -95,6 +95,43 @@ static enum gf_shape shape_of(const struct gf_type *type) {
     return GF_SHAPE_TRAVERSE;
 }
 
+/* Bytes for each item: the largest of what 3.12 and 3.13 need for tables of different fill, and the
+ * smallest, averaged (sys.getsizeof). A text has one byte a character if all are of Latin-1. */
+static void measure(const struct gf_kinds *kinds, const struct gf_type *type,
+                    struct gf_kind *kind) {
+    static const struct {
+        uint64_t flag;
+        uint8_t item_size, shift;
+        int8_t more; /* than basic_size */
+    } by_flag[] = {
+        {GF_TYPE_LONG, 4, 3, 0},      {GF_TYPE_LIST, 8, 0, 0},   {GF_TYPE_TUPLE, 8, 0, 0},
+        {GF_TYPE_UNICODE, 1, 0, -23}, /* most are ASCII and have the shortest header */
+        {GF_TYPE_BYTES, 1, 0, 0},     {GF_TYPE_DICT, 40, 0, 96},
+    };
+    static const struct {
+        char name[12];
+        uint8_t item_size;
+    } by_name[] = {{"set", 48}, {"frozenset", 48}, {"bytearray", 1}, {"code", 2}};
+    enum { COLLECTORS_HEAD = 16, OWN_DICT = 64 }; /* the latter with room for six attributes */
+    const struct gf_type *base = c_base(kinds, type);
+    kind->size = (int32_t)type->basic_size;
+    if (type->flags & GF_TYPE_GC)
+        kind->size += COLLECTORS_HEAD;
+    if (type->flags & GF_TYPE_OWN_DICT)
+        kind->size += OWN_DICT;
+    for (size_t i = 0; i < sizeof by_flag / sizeof *by_flag; i++) {
+        if (type->flags & by_flag[i].flag) {
+            kind->item_size = by_flag[i].item_size;
+            kind->items_shift = by_flag[i].shift;
+            kind->size += by_flag[i].more;
+        }
+    }
+    for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++) {
+        if (base && is_builtin(base) && strcmp(base->name, by_name[i].name) == 0)
+            kind->item_size = by_name[i].item_size;
+    }
+}
+
 static enum gf_fate without_parts(enum gf_fate fate) {
     switch (fate) {
     case GF_FATE_CONTAINER:
@@ -124,6 +161,7 @@ static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *
     const void *exact = type;
     kind.keeps_hash = exact == gf_python.api.PyUnicode_Type || exact == gf_python.api.PyBytes_Type;
     kind.fate = (uint8_t)fate;
+    measure(kinds, type, &kind);
     return kind;
 }
 

@@ -38,8 +38,10 @@ enum gf_shape {
 struct gf_kind {
     const struct gf_type *type; /* first: the key in the table */
     int (*traverse)(gf_object *, gf_visit *, void *);
+    int32_t size;           /* of an object without its items, see gf_kind_size */
     int32_t weakref_offset; /* of the list of weak references to an object; 0: has none */
     uint8_t fate, shape;
+    uint8_t item_size, items_shift; /* bytes; 0: has no items that are known */
     bool keeps_hash; /* exactly str or bytes: their hash is kept in the object when it is asked for
                       */
 };
@@ -49,6 +51,21 @@ struct gf_kinds {
     const struct gf_type *thread_class; /* threading.Thread, or NULL */
     void *class_dealloc;                /* tp_dealloc of all classes that Python code defines */
 };
+
+static inline enum gf_fate gf_kind_fate(const struct gf_kind *kind, const gf_object *object) {
+    if (kind->fate == GF_FATE_CONTAINER && kind->weakref_offset &&
+        *(void *const *)((const char *)object + kind->weakref_offset))
+        return GF_FATE_WATCHED; /* somebody wants to know when it dies */
+    return (enum gf_fate)kind->fate;
+}
+
+/* The bytes that an object of this kind takes, with the buffers of builtin types: an estimate. What
+ * an object of another type holds outside of itself is not in it. */
+static inline long gf_kind_size(const struct gf_kind *kind, const gf_object *object) {
+    int64_t items = kind->item_size ? ((const struct gf_items *)object)->count : 0;
+    long size = kind->size + (items > 0 ? (items >> kind->items_shift) * kind->item_size : 0);
+    return (size + 15) & ~15L; /* what an allocator hands out */
+}
 
 /* Prepares an empty table. False: the interpreter does not show a Python class. */
 bool gf_kinds_init(struct gf_kinds *kinds);

@@ -24,6 +24,7 @@ static bool type_agrees(gf_object *object) {
     const char *text = name ? api->PyUnicode_AsUTF8(name) : NULL;
     bool agrees = text && strcmp(text, type->name) == 0 && object->type == api->PyType_Type &&
                   attribute_is(object, "__basicsize__", type->basic_size) &&
+                  attribute_is(object, "__itemsize__", type->item_size) &&
                   attribute_is(object, "__flags__", (int64_t)type->flags) &&
                   attribute_is(object, "__weakrefoffset__", type->weakref_offset) &&
                   api->PyType_GetSlot(object, GF_SLOT_TRAVERSE) == *(void *const *)&type->traverse;

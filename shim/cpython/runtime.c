@@ -311,6 +311,7 @@ const struct gf_runtime gf_cpython = {
     .collect = gf_collector_collect,
     .callers = gf_frames_list,
     .immortal_obstacle = gf_immortal_obstacle,
+    .weigh = gf_immortal_weigh,
     .immortalize = gf_immortal_walk,
     .watch_arenas = watch_arenas,
     .take = take,

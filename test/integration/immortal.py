@@ -3,8 +3,10 @@
 A test module imports the fixture `in_both`.
 """
 
+import json
+
 import pytest
-from conftest import environment, run
+from conftest import PYTHONS, environment, run
 
 LINES = {
     False: "GCFREEZE_MODE=immortal needs CPython 3.12 or later; freezing alone",
@@ -62,3 +64,36 @@ def run_script(python, folder, text, *options, allocator="", check=True, **knobs
     if allocator:
         env["PYTHONMALLOC"] = allocator
     return run([python.path, *options, str(script)], env, check=check, cwd=folder)
+
+
+# ---- programs that measure themselves ----
+
+TOOLS = """
+import gc, json, os, resource, sys
+def kb(row, file="/proc/self/smaps_rollup"):
+    with open(file) as rows:
+        return next(int(line.split()[1]) for line in rows if line.startswith(row + ":"))
+def tell(**figures):
+    os.write(1, (json.dumps(figures) + "\\n").encode())
+def fork():
+    pid = os.fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == 0
+    return pid == 0
+"""
+
+
+def immortal_pythons():
+    return [python for python in PYTHONS if immortal_from(python)] or [None]
+
+
+def start(python, tmp_path, program, **knobs):
+    """(what the program told, the events of its forks)"""
+    script = tmp_path / "app.py"
+    script.write_text(TOOLS + program)
+    log = tmp_path / ("events-" + knobs.get("MODE", "immortal"))
+    knobs = {"MODE": "immortal", "LOG_FORMAT": "json", "LOG_FILE": log, **knobs}
+    outcome = run([python.path, str(script)], environment(**knobs))
+    assert outcome.stderr == ""
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    return [json.loads(line) for line in outcome.stdout.splitlines()], events

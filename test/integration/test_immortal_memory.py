@@ -1,27 +1,9 @@
 """GCFREEZE_MODE=immortal: what it saves, what it costs, and where it ends."""
 
-import json
-
 import pytest
-from conftest import PYTHONS, environment, run
-from immortal import immortal_from
+from immortal import immortal_pythons, start
 
-IMMORTAL = [python for python in PYTHONS if immortal_from(python)]
 LITTLE_KB = 2 * 1024
-
-TOOLS = """
-import gc, json, os, resource, sys
-def kb(row, file="/proc/self/smaps_rollup"):
-    with open(file) as rows:
-        return next(int(line.split()[1]) for line in rows if line.startswith(row + ":"))
-def tell(**figures):
-    os.write(1, (json.dumps(figures) + "\\n").encode())
-def fork():
-    pid = os.fork()
-    if pid:
-        assert os.waitpid(pid, 0)[1] == 0
-    return pid == 0
-"""
 
 HEAP = """
 class Item:
@@ -39,23 +21,11 @@ def read(thing):
 """
 
 
-@pytest.fixture(params=IMMORTAL or [None], ids=str)
+@pytest.fixture(params=immortal_pythons(), ids=str)
 def interpreter(request):
     if request.param is None:
         pytest.skip("no CPython 3.12 or later on this machine")
     return request.param
-
-
-def start(python, tmp_path, program, **knobs):
-    """(what the program told, the events of its forks)"""
-    script = tmp_path / "app.py"
-    script.write_text(TOOLS + program)
-    log = tmp_path / ("events-" + knobs.get("MODE", "immortal"))
-    knobs = {"MODE": "immortal", "LOG_FORMAT": "json", "LOG_FILE": log, **knobs}
-    outcome = run([python.path, str(script)], environment(**knobs))
-    assert outcome.stderr == ""
-    events = [json.loads(line) for line in log.read_text().splitlines()]
-    return [json.loads(line) for line in outcome.stdout.splitlines()], events
 
 
 READ_EVERYTHING = HEAP + """
@@ -207,25 +177,6 @@ def test_a_walk_without_memory_ends_early_and_the_fork_goes_on(interpreter, tmp_
     assert event["event"] == "freeze" and event["complete"] is False
     assert event["immortal"] > 1000
     assert later["complete"] is True
-
-
-CHURN = """
-CACHE = {}
-for rounds in range(30):
-    CACHE = {number: {"value": [number]} for number in range(15000)}
-    if fork():
-        os._exit(0)
-    tell(kb=kb("VmRSS", "/proc/self/status"))
-"""
-
-
-def test_a_parent_that_replaces_its_heap_stops_growing(interpreter, tmp_path):
-    """About 4.5 MB a round are lost as long as what it holds becomes immortal."""
-    told, events = start(interpreter, tmp_path, CHURN)
-    modes = [event.get("mode") for event in events]
-    assert modes.count("immortal") == 8
-    assert "immortal" not in modes[8:]
-    assert told[-1]["kb"] - told[10]["kb"] <= 5 * 1024
 
 
 WALK = """

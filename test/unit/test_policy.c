@@ -179,33 +179,39 @@ static void collecting_precedes_a_repeated_freeze_in_the_hook(void **state) {
     CHECK(collections);
 }
 
-static void a_parent_that_keeps_growing_makes_objects_immortal_a_few_times(void **state) {
+static void what_was_made_immortal_may_be_lost_up_to_one_live_heap(void **state) {
     (void)state;
     static const struct {
-        enum gf_mode mode;
-        enum gf_when_kind when;
-        unsigned long freezes;
-        long new_objects;
-        bool immortal;
+        const char *what;
+        struct gf_balance balance;
+        bool may;
     } rows[] = {
-        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, 0, 0, true},
-        {GF_MODE_FREEZE, GF_WHEN_AUTO, 0, 0, false},
-        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, 1, 99, false}, /* not without a freeze */
-        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, GF_IMMORTAL_FREEZES - 1, 100, true},
-        {GF_MODE_IMMORTAL, GF_WHEN_AUTO, GF_IMMORTAL_FREEZES, 100, false},
-        {GF_MODE_IMMORTAL, GF_WHEN_AFTER, GF_IMMORTAL_FREEZES, 100, false},
-        {GF_MODE_IMMORTAL, GF_WHEN_EVERY, GF_IMMORTAL_FREEZES, 0, true}, /* asked for */
-        {GF_MODE_IMMORTAL, GF_WHEN_NEVER, 0, 100, false},
+        {"the first time", {0, 0, 0}, true},
+        {"a heap that grows", {0, 900, 1000}, true},
+        {"a fresh table for each pool", {30, 30, 35}, false},
+        {"a first small heap, dropped, and the real one", {18, 100, 102}, true},
+        {"a fifth of the heap each time, the fifth time", {80, 20, 100}, true},
+        {"and the sixth", {100, 20, 100}, false},
+        {"half of the heap, the second time", {50, 50, 100}, true},
+        {"and the third", {100, 50, 100}, false},
+        {"little is new, and little may be lost", {99, 1, 100}, true},
+        {"a heap that has shrunk", {500, 0, 100}, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct gf_config config = {
-            .mode = (int)rows[i].mode, .when = {rows[i].when, 0}, .min_new = 100};
-        struct gf_facts facts = {.caller = GF_CALLER_OS_FORK,
-                                 .moment = GF_MOMENT_HOOK,
-                                 .freezes = rows[i].freezes,
-                                 .new_objects = rows[i].new_objects};
-        if (gf_policy_decide(&config, &facts).immortal != rows[i].immortal)
-            fail_msg("row %zu", i);
+        if (gf_policy_may_mark(&rows[i].balance) != rows[i].may)
+            fail_msg("%s", rows[i].what);
+    }
+}
+
+/* Whatever part of the heap is replaced each time. */
+static void a_steady_heap_never_loses_more_than_itself(void **state) {
+    (void)state;
+    for (long part = 1; part <= 100; part++) {
+        struct gf_balance balance = {.lost = 0, .fresh = part, .live = 100};
+        while (gf_policy_may_mark(&balance))
+            balance.lost += part;
+        if (balance.lost > 100)
+            fail_msg("%ld of 100 each time: %ld lost", part, balance.lost);
     }
 }
 
@@ -234,7 +240,8 @@ int main(void) {
         cmocka_unit_test(auto_freezes_first_and_when_the_heap_has_grown),
         cmocka_unit_test(the_schedule_decides_which_worker_forks_count),
         cmocka_unit_test(collecting_precedes_a_repeated_freeze_in_the_hook),
-        cmocka_unit_test(a_parent_that_keeps_growing_makes_objects_immortal_a_few_times),
+        cmocka_unit_test(what_was_made_immortal_may_be_lost_up_to_one_live_heap),
+        cmocka_unit_test(a_steady_heap_never_loses_more_than_itself),
         cmocka_unit_test(an_obstacle_wins_over_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,10 +112,15 @@ static const char *immortal_obstacle(void) {
     return gf_fake.immortal ? NULL : "is not done by a fake";
 }
 
+static bool weigh(struct gf_balance *ret) {
+    *ret = gf_fake.balance;
+    return record("weigh") == 0;
+}
+
 static long immortalize(bool *ret_complete) {
     *ret_complete = true;
     record("immortalize");
-    return 0;
+    return 1000;
 }
 
 static bool watch_arenas(void) {
@@ -159,6 +164,7 @@ const struct gf_runtime gf_fake_runtime = {
     .collect = collect,
     .callers = callers,
     .immortal_obstacle = immortal_obstacle,
+    .weigh = weigh,
     .immortalize = immortalize,
     .watch_arenas = watch_arenas,
     .waits_for_python = waits_for_python,

@@ -24,7 +24,8 @@ struct gf_fake {
     bool own_freeze;     /* the application has frozen by itself */
     bool immortal;       /* objects can be made immortal */
     const char *callers; /* of the fork; NULL: nobody */
-    const char *failing; /* the call that answers -1, or NULL */
+    const char *failing; /* the call that answers -1, or false, or NULL: none */
+    struct gf_balance balance;
     const char *version, *remark;
     bool forks; /* the fork is a real one */
     bool unwinding, arenas;

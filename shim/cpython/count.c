@@ -1,0 +1,47 @@
+#include "cpython/count.h"
+
+#include "cpython/walk.h"
+
+struct counting {
+    struct gf_walk walk; /* first: a visitor's context is the walk; seen: all that was counted */
+    bool behind;
+    struct gf_counted counted;
+};
+
+static int visit_mortal(struct counting *counting, const struct gf_kind *kind, gf_object *object) {
+    enum gf_fate fate = gf_kind_fate(kind, object);
+    bool fresh = fate == GF_FATE_ATOM || fate == GF_FATE_CONTAINER;
+    *(fresh ? &counting->counted.fresh : &counting->counted.others) += gf_kind_size(kind, object);
+    if (fate == GF_FATE_ATOM || fate == GF_FATE_LEAVE || fate == GF_FATE_END)
+        return 0;
+    return !gf_walk_push(&counting->walk, object, object->count_word);
+}
+
+static int visit(gf_object *object, void *context) {
+    struct counting *counting = context;
+    struct gf_walk *walk = &counting->walk;
+    bool immortal = gf_is_immortal(object);
+    bool new = false;
+    if (immortal && !gf_is_marked(object)) /* by the interpreter */
+        return gf_is_static_class(object) && !gf_walk_push_once(walk, object);
+    if (immortal && !counting->behind)
+        return 0;
+    if (!gf_addresses_add(&walk->seen, object, &new))
+        return 1;
+    if (!new)
+        return 0;
+    const struct gf_kind *kind = gf_walk_kind(walk, object);
+    if (!kind)
+        return 1;
+    if (!immortal)
+        return visit_mortal(counting, kind, object);
+    counting->counted.marked += gf_kind_size(kind, object);
+    return kind->fate != GF_FATE_ATOM && !gf_walk_push(walk, object, object->count_word);
+}
+
+bool gf_count_modules(bool behind, struct gf_counted *ret) {
+    struct counting counting = {.walk.visit = visit, .behind = behind};
+    bool complete = gf_walk_modules(&counting.walk);
+    *ret = counting.counted;
+    return complete;
+}

@@ -1,0 +1,18 @@
+/* Makes immortal what the loaded modules hold. */
+#ifndef GF_CPYTHON_MARK_H
+#define GF_CPYTHON_MARK_H
+
+#include <stdbool.h>
+
+#include "cpython/layout.h"
+
+struct gf_marked {
+    long objects;  /* that became immortal */
+    long bytes;    /* of these: gf_kind_size */
+    bool complete; /* false: memory ran out, and the rest stays as it was */
+};
+
+/* Objects that are immortal already count as seen, with what is behind them. Inside. */
+struct gf_marked gf_mark_modules(void (*mark)(gf_object *));
+
+#endif
