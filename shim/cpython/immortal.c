@@ -15,7 +15,8 @@ static int64_t immortal_word; /* the count word of None */
 /* Bytes. A child goes on with its parent's: so its heap is. */
 static struct {
     long marked;    /* all that was made immortal so far */
-    long uncounted; /* what was since the last count */
+    long uncounted; /* what was without a count */
+    bool counted;   /* right before the walk that marks */
     long lost;      /* by the last count: marked, and no longer reached */
     long live;      /* by the last count: reached */
 } totals;
@@ -123,7 +124,6 @@ static bool count(void) {
     struct gf_counted counted;
     if (!gf_count_modules(true, &counted))
         return false;
-    totals.uncounted = 0;
     totals.lost = totals.marked > counted.marked ? totals.marked - counted.marked : 0;
     totals.live = counted.marked + counted.fresh + counted.others;
     return true;
@@ -132,13 +132,14 @@ static bool count(void) {
 bool gf_immortal_weigh(struct gf_balance *ret) {
     struct gf_counted found = {0};
     if (totals.marked == 0) {
+        totals.counted = true; /* nothing is lost */
         *ret = (struct gf_balance){0};
         return true;
     }
     if (!gf_count_modules(false, &found))
         return false;
-    totals.uncounted += found.fresh;
-    if (totals.uncounted >= totals.live / UNCOUNTED_PART && !count())
+    totals.counted = totals.uncounted + found.fresh >= totals.live / UNCOUNTED_PART;
+    if (totals.counted && !count())
         return false;
     *ret = (struct gf_balance){.lost = totals.lost, .fresh = found.fresh, .live = totals.live};
     return true;
@@ -150,6 +151,7 @@ long gf_immortal_walk(bool *ret_complete) {
     if (totals.marked == 0)
         totals.live = marked.bytes;
     totals.marked += marked.bytes;
+    totals.uncounted = totals.counted ? 0 : totals.uncounted + marked.bytes;
     gf_deputy_install();
     return marked.objects;
 }

@@ -25,15 +25,6 @@ bool gf_walk_push_once(struct gf_walk *walk, gf_object *object) {
     return !new || gf_walk_push(walk, object, object->count_word);
 }
 
-const struct gf_kind *gf_walk_kind(struct gf_walk *walk, const gf_object *object) {
-    const struct gf_type *type = gf_type_of(object);
-    if (walk->last && walk->last->type == type && walk->last_count == walk->kinds.table.count)
-        return walk->last;
-    walk->last = gf_kinds_get(&walk->kinds, type);
-    walk->last_count = walk->kinds.table.count; /* a grown table has moved */
-    return walk->last;
-}
-
 /* A new reference to what another object holds. It is given back at first: the count before the
  * mark may be needed again. What is held by nobody else was made for us. */
 static int visit_new(struct gf_walk *walk, gf_object *reference) {
@@ -83,7 +74,7 @@ static int visit_parts(struct gf_walk *walk, const struct gf_kind *kind, gf_obje
     static const char *const code_parts[] = {"co_consts",         "co_names",    "co_filename",
                                              "co_name",           "co_qualname", "co_linetable",
                                              "co_exceptiontable", NULL};
-    struct gf_kind copy = *kind; /* visiting may move the table */
+    struct gf_kind copy = *kind; /* visiting may replace it */
     if (copy.shape == GF_SHAPE_CODE)
         return visit_attributes(walk, object, code_parts);
     if (copy.shape == GF_SHAPE_CLASS)
@@ -165,7 +156,7 @@ static int advance(struct gf_walk *walk) {
             return 0; /* first what was found; the rest is taken up again later */
     }
     if (shape == GF_SHAPE_DICT_SUBTYPE) {
-        kind = gf_walk_kind(walk, frame->object); /* the table may have moved */
+        kind = gf_walk_kind(walk, frame->object); /* visiting may have replaced it */
         return !kind || find_parts(walk, kind);
     }
     take_off(walk);

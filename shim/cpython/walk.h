@@ -31,11 +31,10 @@ struct gf_walk {
     struct gf_kinds kinds;
     struct gf_memory stack; /* of struct gf_frame */
     size_t depth;
-    long current;               /* index of the frame whose parts are being found; -1: none */
-    struct gf_addresses seen;   /* what was pushed once, or found once: the visitor's choice */
-    const gf_object *names;     /* of the module that is being looked into */
-    const struct gf_kind *last; /* most neighbours are of one type */
-    size_t last_count;
+    long current;              /* index of the frame whose parts are being found; -1: none */
+    struct gf_addresses seen;  /* what was pushed once, or found once: the visitor's choice */
+    const gf_object *names;    /* of the module that is being looked into */
+    struct gf_kind recent[16]; /* copies, by type: most neighbours are of a few */
 };
 
 /* Walks from sys.modules, with a walk that is zero but for its visitor. Modules are looked into
@@ -57,6 +56,16 @@ bool gf_walk_push(struct gf_walk *walk, gf_object *object, int64_t count_word);
 bool gf_walk_push_once(struct gf_walk *walk, gf_object *object);
 
 /* Valid until the next call; NULL: no memory. */
-const struct gf_kind *gf_walk_kind(struct gf_walk *walk, const gf_object *object);
+static inline const struct gf_kind *gf_walk_kind(struct gf_walk *walk, const gf_object *object) {
+    const struct gf_type *type = gf_type_of(object);
+    struct gf_kind *place = walk->recent + ((uintptr_t)type >> 6) % 16;
+    if (place->type == type)
+        return place;
+    const struct gf_kind *kind = gf_kinds_get(&walk->kinds, type);
+    if (!kind)
+        return NULL;
+    *place = *kind;
+    return place;
+}
 
 #endif

@@ -133,6 +133,39 @@ def test_a_heap_that_only_grows_is_made_immortal_each_time(interpreter, tmp_path
     assert all(event["immortal"] >= 45000 for event in forks)
 
 
+WORKERS = TABLE + """
+DATA = table(100000)
+if fork():
+    MORE = table(20000)
+    if fork():
+        for value in [*DATA.values(), *MORE.values()]:
+            str(value)
+        tell(private_kb=kb("Private_Dirty"))
+        os._exit(0)
+    DATA = None
+    DATA = table(100000)
+    if fork():
+        os._exit(0)
+    os._exit(0)
+MORE = table(20000)
+if fork():
+    os._exit(0)
+"""
+
+
+def test_a_worker_that_forks_workers_goes_on_from_what_it_inherited(interpreter, tmp_path):
+    """What it drops of that counts for it alone."""
+    [told], events = start(interpreter, tmp_path, WORKERS)
+    lost, live = lost_and_live(events)
+    assert lost <= live
+    assert told["private_kb"] <= 4 * 1024
+    [message] = forks_and_messages(events)[1]
+    worker = [event["mode"] for event in events if event["event"] == "freeze" and event["pid"] == message["pid"]]
+    assert worker == ["immortal", "freeze"]
+    parent = [event["mode"] for event in events if event["event"] == "freeze" and event["pid"] != message["pid"]]
+    assert parent == ["immortal"] * 2
+
+
 KINDS = {
     "dicts": "{n: {'value': [n, n + 1]} for n in range(60000)}",
     "instances": "[Item(n) for n in range(100000)]",
