@@ -29,7 +29,7 @@ struct gf_decision gf_policy_decide(const struct gf_config *config, const struct
 
 /* What is made immortal and replaced later is never freed, and a parent that keeps replacing would
  * keep growing. Make more immortal? Yes if all of it may be replaced as well, and one live heap is
- * lost then at most; or if less than half of one is lost: a server may drop a first small heap
+ * lost then at most; or if at most half of one is lost: a server may drop a first small heap
  * before it loads the real one, and that says nothing about the real one. */
 bool gf_policy_may_mark(const struct gf_balance *balance);
 
