@@ -21,6 +21,18 @@ static bool get_private(const struct gf_member *member, double *ret) {
     return memory(member, member->use.own, ret);
 }
 
+static bool get_new(const struct gf_member *member, double *ret) {
+    return memory(member, member->use.own - member->copied, ret) && member->copied >= 0;
+}
+
+static bool get_copied_of_parent(const struct gf_member *member, double *ret) {
+    return memory(member, member->copied, ret) && member->copied >= 0;
+}
+
+static bool get_reshared(const struct gf_member *member, double *ret) {
+    return memory(member, member->use.reshared, ret) && member->use.reshared >= 0;
+}
+
 static bool get_shared(const struct gf_member *member, double *ret) {
     return memory(member, member->use.rss - member->use.own, ret);
 }
@@ -68,6 +80,9 @@ const struct gf_figure gf_figures[] = {
     {"resident_bytes", GF_GAUGE, "Memory that is mapped and present.", get_rss},
     {"pss_bytes", GF_GAUGE, "The same; a page that n processes map counts as 1/n.", get_pss},
     {"private_bytes", GF_GAUGE, "Memory that only this process has.", get_private},
+    {"private_new_bytes", GF_GAUGE, "Of it, what is new since the fork.", get_new},
+    {"private_copied_bytes", GF_GAUGE, "Of it, what was copied from the parent.",
+     get_copied_of_parent},
     {"shared_bytes", GF_GAUGE, "Resident memory that others have, too.", get_shared},
     {"start_time_seconds", GF_GAUGE, "When it was forked, in seconds since 1970.", get_start},
     {"frozen", GF_TRUTH, "1: it has a frozen heap, its own or inherited.", get_frozen},
@@ -76,8 +91,10 @@ const struct gf_figure gf_figures[] = {
     {"spawns", GF_COUNTER, "Programs started with posix_spawn.", get_spawns},
     {"last_fork_seconds", GF_GAUGE, "How long its last fork took.", get_fork_time},
     {"arenas_copied_bytes", GF_COUNTER, "Arenas that it replaced by shared copies.", get_copied},
+    {"reshared_bytes", GF_GAUGE, "Of its copied arenas, what it shares now.", get_reshared},
     {"passes", GF_COUNTER, "Passes that looked for pages to give back.", get_passes},
-    {"given_back_bytes", GF_COUNTER, "Pages that were equal again and given back.", get_given_back},
+    {"given_back_bytes", GF_COUNTER, "Pages given back since its start, again and again.",
+     get_given_back},
     {"kept_bytes", GF_COUNTER, "Pages that were looked at and differed.", get_kept},
     {"pass_seconds", GF_COUNTER, "What passes took together.", get_pass_time},
 };

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "copied.h"
+
 static bool same(const struct gf_process *a, const struct gf_process *b) {
     return a->pid == b->pid && a->started == b->started && a->stack == b->stack;
 }
@@ -82,10 +84,25 @@ enum gf_page_answer gf_known_page(struct gf_known *process, struct gcfreeze_page
     return gf_page_fetch(process->process.pid, process->page, ret);
 }
 
-bool gf_known_measure(struct gf_known *process) {
+/* The kernel says 0 about the stack of a process that we may not debug. */
+bool gf_known_forked(const struct gf_process *process, const struct gf_process *parent) {
+    return process->parent == parent->pid && process->stack != 0 && process->stack == parent->stack;
+}
+
+/* The figures are of two moments: what is copied is not more than what is its own. */
+static long read_copied(const struct gf_known *process, struct gf_known *forker) {
+    long kib;
+    if (!forker || !gf_known_map(forker) ||
+        !gf_copied_read(process->process.pid, forker->process.pid, &forker->maps.snapshots, &kib))
+        return -1;
+    return kib < process->use.own ? kib : process->use.own;
+}
+
+bool gf_known_measure(struct gf_known *process, struct gf_known *forker) {
     struct timespec now;
     process->read = gf_memory_read(process->process.pid, &process->use);
     int error = errno;
+    process->copied = process->read ? read_copied(process, forker) : -1;
     clock_gettime(CLOCK_MONOTONIC, &now);
     process->read_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     errno = error;

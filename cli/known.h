@@ -23,6 +23,7 @@ struct gf_known {
 
     bool read; /* use is set, from what gf_known_measure last read */
     struct gf_memory_use use;
+    long copied;     /* KiB of use.own that its parent has, too; -1: not known */
     int64_t read_us; /* CLOCK_MONOTONIC; 0: never */
 };
 
@@ -48,8 +49,12 @@ bool gf_known_map(struct gf_known *process);
 
 enum gf_page_answer gf_known_page(struct gf_known *process, struct gcfreeze_page *ret);
 
+/* Has `process` been forked by `parent`, and goes on in its program? False where the kernel does
+ * not say so. */
+bool gf_known_forked(const struct gf_process *process, const struct gf_process *parent);
+
 /* Reads its memory figures: the one thing that costs (0.1 ms and more; each page is looked at).
- * False with errno. */
-bool gf_known_measure(struct gf_known *process);
+ * `forker` has forked it; NULL: nobody that is known. False with errno. */
+bool gf_known_measure(struct gf_known *process, struct gf_known *forker);
 
 #endif

@@ -1,5 +1,4 @@
 /* gcfreeze: run a server with the library, check it, see what it saves. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -83,14 +82,17 @@ bool gf_command_common(const char *name, int answer, const char *details, bool *
 
 bool gf_command_pid(const char *text, pid_t *ret) {
     char *end;
-    errno = 0;
     long value = strtol(text, &end, 10);
-    if (errno == 0 && *text && !*end && value > 0 && value <= 4194304) { /* PID_MAX_LIMIT */
-        *ret = (pid_t)value;
-        return true;
+    if (!*text || *end || value <= 0) {
+        gf_say_error("--pid=%s is not allowed; allowed: the number of a process", text);
+        return false;
     }
-    gf_say_error("--pid=%s is not allowed; allowed: the number of a process", text);
-    return false;
+    if (value > 4194304) { /* Linux's PID_MAX_LIMIT */
+        gf_say_error("--pid=%s: no such process", text);
+        return false;
+    }
+    *ret = (pid_t)value;
+    return true;
 }
 
 bool gf_command_no_more(int argc, char **argv) {

@@ -19,10 +19,15 @@ static size_t place_of(const struct gf_snapshots *snapshots, uint64_t inode) {
     return low;
 }
 
+bool gf_snapshots_have(const struct gf_snapshots *snapshots, uint64_t inode) {
+    size_t place = place_of(snapshots, inode);
+    return place < snapshots->count && snapshots->list[place].inode == inode;
+}
+
 /* A process may have mapped a part of it alone: the longest that anybody has counts. */
 static bool add_one(struct gf_snapshots *snapshots, uint64_t inode, long kib) {
     size_t place = place_of(snapshots, inode);
-    if (place < snapshots->count && snapshots->list[place].inode == inode) {
+    if (gf_snapshots_have(snapshots, inode)) {
         if (snapshots->list[place].kib < kib)
             snapshots->list[place].kib = kib;
         return true;
@@ -61,22 +66,32 @@ void gf_snapshots_release(struct gf_snapshots *snapshots) {
     *snapshots = (struct gf_snapshots){0};
 }
 
+bool gf_maps_parse(const char *line, struct gf_mapping *ret) {
+    int path = 0;
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n", &ret->start,
+               &ret->end, ret->access, &ret->offset, &ret->inode, &path) != 5)
+        return false;
+    ret->path = line + path;
+    return true;
+}
+
+bool gf_maps_is_snapshot(const struct gf_mapping *mapping) {
+    return strncmp(mapping->path, GF_MAPS_SNAPSHOT, sizeof GF_MAPS_SNAPSHOT - 1) == 0;
+}
+
 static bool take_line(const char *line, void *context) {
     struct gf_maps *maps = context;
-    uint64_t start, end, offset, inode;
-    int path = 0;
-    if (!strchr(line, '/') ||
-        sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64 " %n", &start, &end,
-               &offset, &inode, &path) != 4)
+    struct gf_mapping mapping;
+    if (!strchr(line, '/') || !gf_maps_parse(line, &mapping))
         return true;
-    if (strncmp(line + path, GF_MAPS_SNAPSHOT, sizeof GF_MAPS_SNAPSHOT - 1) == 0) {
-        uint64_t kib = (offset + end - start) / 1024;
-        return add_one(&maps->snapshots, inode,
+    if (gf_maps_is_snapshot(&mapping)) {
+        uint64_t kib = (mapping.offset + mapping.end - mapping.start) / 1024;
+        return add_one(&maps->snapshots, mapping.inode,
                        kib < GF_MAPS_MOST_KIB ? (long)kib : GF_MAPS_MOST_KIB);
     }
-    const char *file = strrchr(line + path, '/');
+    const char *file = strrchr(mapping.path, '/');
     if (maps->library == 0 && file && strstr(file, "/libgcfreeze.so"))
-        maps->library = start; /* they are sorted by address */
+        maps->library = mapping.start; /* they are sorted by address */
     return true;
 }
 

@@ -26,8 +26,21 @@ struct gf_maps {
     struct gf_snapshots snapshots;
 };
 
-/* The text that tells a mapping of a copy in maps and smaps. */
+/* How the path of a mapping of a copy begins. */
 #define GF_MAPS_SNAPSHOT "/memfd:gcfreeze"
+
+/* One line of maps or the first of one in smaps. `path` points into the line, and may be empty. */
+struct gf_mapping {
+    uint64_t start, end, offset, inode;
+    char access[5]; /* "rw-p" */
+    const char *path;
+};
+
+/* False: it is no such line. */
+bool gf_maps_parse(const char *line, struct gf_mapping *ret);
+
+/* Is it a copy of arenas? */
+bool gf_maps_is_snapshot(const struct gf_mapping *mapping);
 
 /* Calls `take` for each line of /proc/PID/maps until it answers false. False with errno: EACCES
  * where another user's process is closed, ENOENT or ESRCH if it is gone; or as `take` left it. */
@@ -36,6 +49,9 @@ bool gf_maps_each(pid_t pid, bool (*take)(const char *line, void *context), void
 /* False with errno: EACCES where another user's process is closed, ENOENT or ESRCH if it is gone,
  * ENOMEM. */
 bool gf_maps_read(pid_t pid, struct gf_maps *ret);
+
+/* Is the copy with this inode among them? */
+bool gf_snapshots_have(const struct gf_snapshots *snapshots, uint64_t inode);
 
 /* Adds all of `more`. False without memory. */
 bool gf_snapshots_add(struct gf_snapshots *snapshots, const struct gf_snapshots *more);

@@ -21,28 +21,36 @@ static long take_kib(const char *text) {
     return kib < 0 ? 0 : kib < GF_MAPS_MOST_KIB ? kib : GF_MAPS_MOST_KIB;
 }
 
-/* Private pages of the library's copies: in their mappings, what is private and not anonymous. */
-static long lonely_snapshot_pages(pid_t pid) {
+/* Corrects `own` by private pages of the library's copies, which are those of their mappings that
+ * are not anonymous, and says what of the copies is shared: what is not anonymous, mapped or not.
+ */
+static void read_copies(pid_t pid, struct gf_memory_use *use) {
     FILE *smaps = open_of(pid, "smaps");
     char *line = NULL; /* of any length: a path's own line feed must not look like the end of one */
-    size_t size = 0;
-    bool snapshot = false;
-    long private = 0, sum = 0;
-    while (smaps && getline(&line, &size, smaps) > 0) {
+    size_t room = 0;
+    struct gf_mapping mapping;
+    bool snapshot = false, writable = false;
+    long size = 0, private = 0;
+    while (smaps && getline(&line, &room, smaps) > 0) {
         if (line[0] < 'A' || line[0] > 'Z') { /* a mapping's first line starts with its address */
-            snapshot = strstr(line, GF_MAPS_SNAPSHOT) != NULL;
-            private = 0;
+            snapshot = gf_maps_parse(line, &mapping) && gf_maps_is_snapshot(&mapping);
+            writable = snapshot && mapping.access[1] == 'w'; /* the other one is to compare with */
+            size = private = 0;
+        } else if (snapshot && strncmp(line, "Size:", 5) == 0) {
+            size = take_kib(line + 5);
         } else if (snapshot && strncmp(line, "Private_", 8) == 0) {
             private += take_kib(line + strcspn(line, " "));
         } else if (snapshot && strncmp(line, "Anonymous:", 10) == 0) {
             long anonymous = take_kib(line + 10);
-            sum += private > anonymous ? private - anonymous : 0;
+            use->own -= private > anonymous ? private - anonymous : 0;
+            if (writable)
+                use->reshared = (use->reshared < 0 ? 0 : use->reshared) +
+                                (size > anonymous ? size - anonymous : 0);
         }
     }
     if (smaps)
         fclose(smaps);
     free(line);
-    return sum;
 }
 
 static bool read_rollup(pid_t pid, struct gf_memory_use *ret) {
@@ -89,8 +97,9 @@ bool gf_memory_read(pid_t pid, struct gf_memory_use *ret) {
     if (!read_rollup(pid, &use))
         return false;
     use.own = use.private_clean + use.private_dirty;
+    use.reshared = -1;
     if (use.pss_shared_memory > 0)
-        use.own -= lonely_snapshot_pages(pid);
+        read_copies(pid, &use);
     if (use.own < 0)
         use.own = 0; /* the two files are of two moments */
     *ret = use;

@@ -13,8 +13,10 @@ struct gf_memory_use {
     long anonymous; /* no file's: what it allocated, what it copied, and what it still shares with
                        its parent since the fork */
     long private_clean, private_dirty; /* mapped by nobody else */
-    long own; /* private, but for pages of the library's copies that only it has mapped at the
-                 moment: what its end would give back */
+    long own;      /* private, but for pages of the library's copies that only it has mapped at the
+                      moment: what its end would give back */
+    long reshared; /* of the library's copies, what it has not written to: it would be its own
+                      without them; -1: it has none */
 };
 
 /* False with errno: EACCES where another user's process is closed, ENOENT or ESRCH if it is gone.

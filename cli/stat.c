@@ -15,9 +15,8 @@ static int print_table(const struct gf_view *view) {
         gf_say_error("%s", GF_TABLE_NOTHING);
         return NOTHING;
     }
-    gf_table_titles(&lines);
-    for (size_t i = 0; i < view->count; i++)
-        gf_table_tree(&lines, &view->trees[i], (struct gf_table_order){.column = -1});
+    gf_table_titles(&lines, view);
+    gf_table_trees(&lines, view, (struct gf_table_order){.column = -1});
     gf_lines_print(&lines, stdout);
     gf_lines_release(&lines);
     return 0;
@@ -47,9 +46,13 @@ int gf_command_stat(int argc, char **argv) {
         "                     that has the library loaded\n"
         "  --json             for machines\n"
         "  --prometheus=FILE  metrics, in a file that is replaced as a whole; - is stdout\n\n"
-        "Memory is in MiB. private: pages that only this process has; the memory of a server "
-        "counts\n"
-        "each page once. Exits with 1 if there is nothing to print.\n";
+        "Memory is in MiB. private: pages that only this process has, new since the fork or "
+        "copied\n"
+        "from its parent; the memory of a server counts each page once. reshared: of the copies "
+        "of\n"
+        "GCFREEZE_RESHARE, what a process shares now; given total: what its passes gave back "
+        "since\n"
+        "it started, the same page again and again. Exits with 1 if there is nothing to print.\n";
     int answer, code = 0;
     bool end = false, json = false;
     const char *metrics = NULL;

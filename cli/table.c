@@ -32,8 +32,16 @@ static double private_of(const struct gf_member *member) {
     return (double)member->use.own;
 }
 
-static double shared_of(const struct gf_member *member) {
-    return (double)(member->use.rss - member->use.own);
+static double new_of(const struct gf_member *member) {
+    return member->copied < 0 ? -1 : (double)(member->use.own - member->copied);
+}
+
+static double copied_of(const struct gf_member *member) {
+    return (double)member->copied;
+}
+
+static double reshared_of(const struct gf_member *member) {
+    return (double)member->use.reshared;
 }
 
 static double frozen_of(const struct gf_member *member) {
@@ -41,16 +49,17 @@ static double frozen_of(const struct gf_member *member) {
 }
 
 static double given_back_of(const struct gf_member *member) {
-    bool own = member->answer == GF_PAGE_READ;
-    return own ? (double)member->page.status.pages_given_back * (double)sysconf(_SC_PAGESIZE) / 1024
-               : 0;
+    bool any = member->answer == GF_PAGE_READ && member->page.status.passes > 0;
+    return any ? (double)member->page.status.pages_given_back * (double)sysconf(_SC_PAGESIZE) / 1024
+               : -1;
 }
 
 static double age_of(const struct gf_member *member) {
     return gf_process_age(&member->process);
 }
 
-enum kind { NUMBER, ROLE, MEMORY, FROZEN, GIVEN_BACK, AGE };
+/* MEMORY is KiB; less than 0: not known, or there is none. */
+enum kind { NUMBER, ROLE, MEMORY, TOTAL, FROZEN, AGE };
 
 static const struct column {
     const char *name, *title;
@@ -64,13 +73,15 @@ static const struct column {
     {"rss", "RSS", 8, MEMORY, rss_of, false},
     {"pss", "PSS", 8, MEMORY, pss_of, false},
     {"private", "PRIVATE", 8, MEMORY, private_of, false},
-    {"shared", "SHARED", 8, MEMORY, shared_of, false},
-    {"frozen", "FROZEN", 6, FROZEN, frozen_of, false},
-    {"given-back", "GIVEN BACK", 10, GIVEN_BACK, given_back_of, false},
+    {"new", "NEW", 8, MEMORY, new_of, false},
+    {"copied", "COPIED", 8, MEMORY, copied_of, false},
+    {"frozen", "FROZEN", 8, FROZEN, frozen_of, false},
     {"since-fork", "SINCE FORK", 10, AGE, age_of, false},
+    /* where there is GCFREEZE_RESHARE */
+    {"reshared", "RESHARED", 8, MEMORY, reshared_of, false},
+    {"given-total", "GIVEN TOTAL", 11, TOTAL, given_back_of, false},
 };
-enum { COLUMNS = sizeof columns / sizeof *columns };
-const int gf_table_columns = COLUMNS;
+enum { COLUMNS = sizeof columns / sizeof *columns, OF_RESHARING = 2 };
 
 static const char tree_order[] = "tree";
 
@@ -85,8 +96,8 @@ bool gf_table_order_parse(const char *name, struct gf_table_order *ret) {
             return true;
         }
     }
-    gf_say_error("--sort=%s is not allowed; allowed: tree, pid, role, rss, pss, private, shared, "
-                 "frozen, given-back, since-fork",
+    gf_say_error("--sort=%s is not allowed; allowed: tree, pid, role, rss, pss, private, new, "
+                 "copied, frozen, since-fork, reshared, given-total",
                  name);
     return false;
 }
@@ -98,7 +109,10 @@ const char *gf_table_order_name(const struct gf_table_order *order) {
 /* ---- cells ---- */
 
 static void print_mib(char *ret, double kib) {
-    snprintf(ret, CELL, "%.1f", kib / 1024);
+    if (kib < 0)
+        strcpy(ret, "-");
+    else
+        snprintf(ret, CELL, "%.1f", kib / 1024);
 }
 
 static void print_age(char *ret, double seconds) {
@@ -124,19 +138,16 @@ static void print_cell(const struct column *column, const struct gf_member *memb
         strcpy(ret, gf_role_name(member->role));
         break;
     case MEMORY:
-        if (member->readable)
-            print_mib(ret, number);
-        else
+        if (!member->readable)
             strcpy(ret, member->closed ? "closed" : "...");
+        else
+            print_mib(ret, number);
+        break;
+    case TOTAL:
+        print_mib(ret, number);
         break;
     case FROZEN:
         strcpy(ret, frozen[member->frozen]);
-        break;
-    case GIVEN_BACK:
-        if (member->answer == GF_PAGE_READ && member->page.status.passes > 0)
-            print_mib(ret, number);
-        else
-            strcpy(ret, "-");
         break;
     case AGE:
         print_age(ret, number);
@@ -146,11 +157,11 @@ static void print_cell(const struct column *column, const struct gf_member *memb
 
 typedef void (*cell_function)(const struct column *column, const void *context, char *ret);
 
-static void add_row(struct gf_lines *lines, enum gf_colour style, cell_function cell,
+static void add_row(struct gf_lines *lines, enum gf_colour style, int count, cell_function cell,
                     const void *context) {
     char row[COLUMNS * CELL], text[CELL];
     int length = 0;
-    for (int i = 0; i < COLUMNS; i++) {
+    for (int i = 0; i < count; i++) {
         cell(&columns[i], context, text);
         length += snprintf(row + length, sizeof row - (size_t)length, "%s%*s", i ? " " : "",
                            columns[i].width, text);
@@ -163,8 +174,20 @@ static void title_cell(const struct column *column, const void *context, char *r
     strcpy(ret, column->title);
 }
 
-void gf_table_titles(struct gf_lines *lines) {
-    add_row(lines, GF_BOLD, title_cell, NULL);
+/* Eighty characters of them, unless something is shared again. */
+static int columns_of(const struct gf_view *view) {
+    for (size_t t = 0; t < view->count; t++) {
+        for (size_t m = 0; m < view->trees[t].count; m++) {
+            const struct gf_member *member = &view->trees[t].members[m];
+            if ((member->readable && reshared_of(member) >= 0) || given_back_of(member) >= 0)
+                return COLUMNS;
+        }
+    }
+    return COLUMNS - OF_RESHARING;
+}
+
+void gf_table_titles(struct gf_lines *lines, const struct gf_view *view) {
+    add_row(lines, GF_BOLD, columns_of(view), title_cell, NULL);
 }
 
 static void member_cell(const struct column *column, const void *context, char *ret) {
@@ -173,13 +196,15 @@ static void member_cell(const struct column *column, const void *context, char *
 
 static void sum_cell(const struct column *column, const void *context, char *ret) {
     const struct gf_tree *tree = context;
-    double sum = 0;
+    double sum = -1;
     ret[0] = '\0';
     for (size_t i = 0; i < tree->count; i++) {
-        if (tree->members[i].readable || column->kind != MEMORY)
-            sum += column->number(&tree->members[i]);
+        const struct gf_member *member = &tree->members[i];
+        double number = member->readable || column->kind != MEMORY ? column->number(member) : -1;
+        if (number >= 0)
+            sum = sum < 0 ? number : sum + number;
     }
-    if (column->kind == MEMORY || column->kind == GIVEN_BACK)
+    if (column->kind == MEMORY || column->kind == TOTAL)
         print_mib(ret, sum);
     else if (column->kind == NUMBER)
         strcpy(ret, "total");
@@ -260,8 +285,8 @@ static int by_order(const void *a, const void *b) {
     return order ? order : (left > right) - (left < right);
 }
 
-void gf_table_tree(struct gf_lines *lines, const struct gf_tree *tree,
-                   struct gf_table_order order) {
+static void add_tree(struct gf_lines *lines, const struct gf_tree *tree,
+                     struct gf_table_order order, int count) {
     char command[1024] = "";
     const struct gf_member **rows = calloc(tree->count, sizeof(void *));
     if (!rows)
@@ -277,14 +302,21 @@ void gf_table_tree(struct gf_lines *lines, const struct gf_tree *tree,
     add_forks(lines, &tree->members[0]);
     add_memory(lines, tree);
     for (size_t i = 0; i < tree->count; i++)
-        add_row(lines, rows[i]->role == GF_ROLE_PROGRAM ? GF_DIM : GF_PLAIN, member_cell, rows[i]);
-    add_row(lines, GF_BOLD, sum_cell, tree);
+        add_row(lines, rows[i]->role == GF_ROLE_PROGRAM ? GF_DIM : GF_PLAIN, count, member_cell,
+                rows[i]);
+    add_row(lines, GF_BOLD, count, sum_cell, tree);
     free(rows);
+}
+
+void gf_table_trees(struct gf_lines *lines, const struct gf_view *view,
+                    struct gf_table_order order) {
+    for (size_t i = 0; i < view->count; i++)
+        add_tree(lines, &view->trees[i], order, columns_of(view));
 }
 
 void gf_table_no_view(pid_t pid) {
     if (pid != 0 && errno == ESRCH)
-        gf_say_error("--pid=%d: there is no such process, or it has ended", (int)pid);
+        gf_say_error("--pid=%d: no such process", (int)pid);
     else
         gf_say_error("the processes cannot be read from /proc: %s", strerror(errno));
 }

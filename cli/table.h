@@ -9,23 +9,25 @@
 
 /* The order of a tree's rows. */
 struct gf_table_order {
-    int column;    /* index into gf_table_columns; -1: parents before their children */
+    int column;    /* from 0; -1: parents before their children */
     bool reversed; /* numbers come largest first, unless reversed */
 };
 
-/* Finds a column by its name, case-insensitive ("given-back"), or "tree". False after an error. */
+/* Finds a column by its name, case-insensitive ("since-fork"), or "tree". False after an error. */
 bool gf_table_order_parse(const char *name, struct gf_table_order *ret);
 
 /* Its name, as the above takes it. */
 const char *gf_table_order_name(const struct gf_table_order *order);
 
-extern const int gf_table_columns;
+enum { GF_TABLE_KEYS = 9 }; /* columns that a digit stands for, and that are always there */
 
-/* The line of titles. */
-void gf_table_titles(struct gf_lines *lines);
+/* The line of titles. It is for this view: what only GCFREEZE_RESHARE has is left out without it.
+ */
+void gf_table_titles(struct gf_lines *lines, const struct gf_view *view);
 
-/* What a tree is and did, a row for each process, and the sums. */
-void gf_table_tree(struct gf_lines *lines, const struct gf_tree *tree, struct gf_table_order order);
+/* What each tree is and did, a row for each process, and the sums. */
+void gf_table_trees(struct gf_lines *lines, const struct gf_view *view,
+                    struct gf_table_order order);
 
 /* After gf_view_take has failed: says why. */
 void gf_table_no_view(pid_t pid);

@@ -64,8 +64,7 @@ static void add_body(struct gf_lines *lines) {
                      top.error == ESRCH ? "the process has ended" : strerror(top.error));
     else if (top.view.count == 0)
         gf_lines_add(lines, GF_YELLOW, "%s", GF_TABLE_NOTHING);
-    for (size_t i = 0; i < top.view.count; i++)
-        gf_table_tree(lines, &top.view.trees[i], top.order);
+    gf_table_trees(lines, &top.view, top.order);
 }
 
 /* ---- without a screen ---- */
@@ -85,7 +84,7 @@ static int run_batch(void) {
         if (!first)
             gf_lines_add(&lines, GF_PLAIN, "%s", "");
         add_summary(&lines);
-        gf_table_titles(&lines);
+        gf_table_titles(&lines, &top.view);
         add_body(&lines);
         gf_lines_print(&lines, stdout);
         gf_lines_release(&lines);
@@ -104,7 +103,7 @@ static void draw(void) {
     int rows, columns;
     gf_screen_size(&rows, &columns);
     add_summary(&head);
-    gf_table_titles(&head);
+    gf_table_titles(&head, &top.view);
     add_body(&body);
     size_t room = rows > 3 ? (size_t)rows - 3 : 1;
     size_t most = body.count > room ? body.count - room : 0;
@@ -175,7 +174,7 @@ static bool take_event(int event, bool *ret_refresh) {
         top.scroll = INT_MAX;
         break;
     default:
-        if (event >= '1' && event < '1' + gf_table_columns)
+        if (event >= '1' && event < '1' + GF_TABLE_KEYS)
             sort_by(event - '1');
     }
     return true;
@@ -252,8 +251,8 @@ int gf_command_top(int argc, char **argv) {
         "  -b, --batch        plain tables, one after the other\n"
         "  -d, --delay=N      seconds between two of them (2)\n"
         "  -n, --rounds=N     end after so many\n"
-        "  -s, --sort=COLUMN  tree (default), pid, role, rss, pss, private, shared, frozen,\n"
-        "                     given-back or since-fork\n\n"
+        "  -s, --sort=COLUMN  tree (default), pid, role, rss, pss, private, new, copied,\n"
+        "                     frozen, since-fork, reshared or given-total\n\n"
         "Keys: 1 to 9 sort by a column, the same again reverses; t: parents before their "
         "children;\n"
         "r reverses; arrows, Page Up and Page Down scroll; space refreshes; q quits.\n\n"

@@ -14,7 +14,8 @@ static struct gf_known *known_of(const struct gf_known_list *known,
 /* Appends a process and then its children, depth first. `tree` has room for all that are known. */
 static void gather(const struct gf_known_list *known, const struct gf_process *process,
                    size_t depth, struct gf_tree *tree) {
-    tree->members[tree->count++] = (struct gf_member){.process = *process, .depth = depth};
+    tree->members[tree->count++] =
+        (struct gf_member){.process = *process, .copied = -1, .depth = depth};
     for (size_t i = 0; i < known->count && depth < known->count; i++) {
         const struct gf_process *child = &known->list[i].process;
         if (child->parent == process->pid && child->pid != process->pid && child->state != 'Z')
@@ -86,11 +87,14 @@ static int by_last_read(const void *a, const void *b) {
 static void take_figures(const struct turn *turn) {
     turn->member->readable = turn->known->read;
     turn->member->use = turn->known->use;
+    turn->member->copied = turn->known->read ? turn->known->copied : -1;
 }
 
 /* A member that is gone keeps neither figures nor pid, and is taken out later. */
-static void measure_one(const struct turn *turn) {
-    if (gf_known_measure(turn->known)) {
+static void measure_one(const struct gf_known_list *known, const struct turn *turn) {
+    struct gf_known *parent = gf_known_find(known, turn->member->process.parent);
+    bool forked = parent && gf_known_forked(&turn->member->process, &parent->process);
+    if (gf_known_measure(turn->known, forked ? parent : NULL)) {
         take_figures(turn);
         return;
     }
@@ -116,7 +120,7 @@ static bool measure(const struct gf_known_list *known, struct gf_view *view, int
     qsort(turns, count, sizeof *turns, by_last_read);
     const int64_t start = cpu_us();
     while (done < count && (done == 0 || budget_us == 0 || cpu_us() - start < budget_us))
-        measure_one(&turns[done++]);
+        measure_one(known, &turns[done++]);
     view->waiting = count - done;
     for (; done < count; done++)
         take_figures(&turns[done]);
@@ -161,11 +165,10 @@ static enum gf_frozen frozen_of(const struct gf_member *member, const struct gf_
     return GF_FROZEN_UNKNOWN;
 }
 
-/* The kernel says 0 about the stack of a process that we may not debug. */
 static enum gf_role role_of(const struct gf_member *member, const struct gf_member *parent) {
     if (!parent || member->process.stack == 0 || parent->process.stack == 0)
         return GF_ROLE_UNKNOWN;
-    return member->process.stack == parent->process.stack ? GF_ROLE_WORKER : GF_ROLE_PROGRAM;
+    return gf_known_forked(&member->process, &parent->process) ? GF_ROLE_WORKER : GF_ROLE_PROGRAM;
 }
 
 static void describe(const struct gf_known_list *known, struct gf_tree *tree) {

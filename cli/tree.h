@@ -24,6 +24,8 @@ struct gf_member {
     bool readable; /* use is set */
     bool closed;   /* its memory is not ours to read; neither of them: its turn has not come yet */
     struct gf_memory_use use;
+    long copied; /* of use.own, what it has copied of its parent's; the rest is new since the fork.
+                    -1: not known, or nobody forked it */
     enum gf_page_answer answer;
     struct gcfreeze_page page; /* GF_PAGE_READ and GF_PAGE_PARENTS */
     size_t depth;              /* 0: the root */

@@ -37,7 +37,7 @@ _gcfreeze() {
         return
         ;;
     --sort | -s)
-        options="tree pid role rss pss private shared frozen given-back since-fork"
+        options="tree pid role rss pss private new copied frozen since-fork reshared given-total"
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
         ;;

@@ -24,7 +24,8 @@ from prefork import (  # noqa: F401
 )
 from servers.process import HIDDEN_FORK, read_stat, wait_for
 
-TITLES = "PID ROLE RSS PSS PRIVATE SHARED FROZEN GIVEN BACK SINCE FORK"
+TITLES = "PID ROLE RSS PSS PRIVATE NEW COPIED FROZEN SINCE FORK"
+RESHARING = " RESHARED GIVEN TOTAL"
 
 
 def tree_of(gcfreeze, pid, *options):
@@ -57,7 +58,7 @@ def test_a_table_of_the_tree(gcfreeze, prefork):
         [str(server.pid), "parent"],
         *([str(pid), "worker"] for pid in server.workers),
     ]
-    assert {row[6] for row in cells} == {"yes"}
+    assert {row[7] for row in cells} == {"yes"}
     assert total.split()[:3] == ["total", "of", "4"]
     assert all(len(line) <= 80 for line in [titles, *rows, total])
 
@@ -176,8 +177,9 @@ def test_pages_that_are_given_back_are_counted(gcfreeze, prefork):
 
     process = wait_for("a pass that gives pages back", given_back)
     assert process["pass_seconds"] > 0
-    row = gcfreeze("stat", "--pid", worker).stdout.splitlines()[4].split()
-    assert float(row[7]) > 1
+    titles, _, _, _, row, *_ = gcfreeze("stat", "--pid", worker).stdout.splitlines()
+    assert " ".join(titles.split()) == TITLES + RESHARING and len(titles) <= 101
+    assert float(row.split()[10]) > 1
 
 
 def test_a_control_group_of_its_own_is_shown_beside(control_group, gcfreeze, prefork):
@@ -419,7 +421,9 @@ def test_an_answer_that_cannot_be_written(prefork):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--pid", "4194304"], "there is no such process"),
+        (["--pid", "4194304"], "--pid=4194304: no such process"),
+        (["--pid", "99999999", "--json"], "--pid=99999999: no such process"),
+        (["--prometheus=-", "--pid", "9" * 30], "--pid=%s: no such process" % ("9" * 30)),
         (["--pid", "abc"], "--pid=abc is not allowed; allowed: the number of a process"),
         (["--pid=-1"], "--pid=-1 is not allowed"),
         (["--jsn"], "unrecognized option"),

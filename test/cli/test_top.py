@@ -357,7 +357,8 @@ def test_an_ordinary_user_in_a_terminal(terminal, prefork, as_nobody, folder):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--pid", "4194304"], "there is no such process"),
+        (["--pid", "4194304"], "--pid=4194304: no such process"),
+        (["--pid", "99999999"], "--pid=99999999: no such process"),
         (["-d", "0"], "--delay=0 is not allowed; allowed: seconds from 0.1 to 3600"),
         (["-d", "nan"], "--delay=nan is not allowed"),
         (["-n", "0"], "--rounds=0 is not allowed"),

@@ -152,7 +152,7 @@ static void another_program_in_the_same_process_is_not_known(void **state) {
         _exit(1);
     }
     assert_true(gf_known_update(&known));
-    assert_true(gf_known_measure(gf_known_find(&known, child)));
+    assert_true(gf_known_measure(gf_known_find(&known, child), NULL));
     assert_int_equal(write(ends[1], "x", 1), 1);
     const uint64_t stack = gf_known_find(&known, child)->process.stack;
     while (gf_known_find(&known, child)->process.stack == stack)
