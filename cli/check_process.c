@@ -161,6 +161,7 @@ void gf_check_process(pid_t pid) {
         break;
     }
     check_memory(&tree);
+    gf_check_private(&tree);
     check_late_modules(&tree);
     gf_tree_release(&tree);
 }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "target.h"
+#include "tree.h"
 
 /* In the order of how bad it is: the worst one is the program's exit code. */
 enum gf_mark { GF_GOOD, GF_WARN, GF_BAD };
@@ -28,5 +29,8 @@ void gf_check_surroundings(void);
 
 /* A server that runs: what the library did in it and its workers. */
 void gf_check_process(pid_t pid);
+
+/* Its workers' own memory: is most of it new since the fork, where sharing cannot help? */
+void gf_check_private(const struct gf_tree *tree);
 
 #endif

@@ -238,6 +238,35 @@ def third(found, *others):
     return None
 
 
+# ---- what doctor makes of it
+
+
+def private(gcfreeze, pids):
+    """(mark, new, copied, advice), in MiB, a worker's on average."""
+    outcome = gcfreeze("doctor", "--json", "--pid", pids[0])
+    (found,) = [finding for finding in json.loads(outcome.stdout) if finding["topic"] == "private"]
+    text = r"a worker has [\d.]+ MiB for itself: ([\d.]+) new since the fork, ([\d.]+) copied from its parent"
+    new, copied = map(float, re.fullmatch(text, found["finding"]).groups())
+    return found["mark"], new, copied, found.get("advice", "")
+
+
+def test_what_is_loaded_after_the_fork_is_a_warning_with_advice(gcfreeze, server):
+    before, worker = "kept.append(mapped(64)); write(kept[0], 64)", "write(kept[0], 10); kept.append(objects(20))"
+    mark, new, copied, advice = private(gcfreeze, server(before, worker, idle=False))
+    assert mark == "warning" and (new, copied) == pytest.approx((20, 10), abs=3)
+    assert "load it before the fork" in advice
+
+
+def test_what_is_copied_is_the_librarys_own_matter(gcfreeze, server):
+    before, worker = "kept.append(mapped(64)); write(kept[0], 64)", "write(kept[0], 20); kept.append(objects(10))"
+    mark, new, copied, advice = private(gcfreeze, server(before, worker, idle=False))
+    assert mark == "good" and (new, copied, advice) == (pytest.approx(10, abs=3), pytest.approx(20, abs=3), "")
+
+
+def test_the_little_that_any_worker_takes_is_no_warning(gcfreeze, server):
+    assert private(gcfreeze, server("", "kept.append(objects(4))"))[0] == "good"
+
+
 # ---- who has no parts
 
 
