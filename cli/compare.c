@@ -40,8 +40,8 @@ static const char details[] =
     "  --rate=N           requests a second, the same in each mode (default: as fast as it "
     "answers)\n"
     "  --wait=N           seconds until the first answer must be there (default: 60)\n"
-    "  --modes=LIST       out of off, freeze, immortal, reshare, all (immortal and reshare);\n"
-    "                     the first one is what the others are compared with\n"
+    "  --modes=LIST       out of off, freeze, immortal, reshare, full (immortal and reshare),\n"
+    "                     or all of them: all; the first one is what the others are compared with\n"
     "                     (default: off,freeze,immortal)\n"
     "  -o, --output=FILE  writes a page with plots, in HTML\n"
     "  --json             all figures and samples, to stdout\n\n"
@@ -59,28 +59,40 @@ static bool take_number(const char *name, double least, double most, double *ret
     return false;
 }
 
-static bool add_mode(struct gf_comparison *comparison, const char *word, size_t length) {
-    for (int mode = 0; mode < GF_VARIANT_COUNT; mode++) {
-        const char *name = gf_variant_word((enum gf_variant)mode);
-        if (strlen(name) != length || strncmp(name, word, length) != 0)
-            continue;
-        for (size_t i = 0; i < comparison->count; i++) {
-            if (comparison->measured[i].mode == (enum gf_variant)mode)
-                return true;
-        }
-        comparison->measured[comparison->count++].mode = (enum gf_variant)mode;
-        return true;
+/* Unless it is there. */
+static void add_mode(struct gf_comparison *comparison, enum gf_variant mode) {
+    for (size_t i = 0; i < comparison->count; i++) {
+        if (comparison->measured[i].mode == mode)
+            return;
     }
-    gf_say_error("--modes: there is no mode \"%.*s\"; allowed: off, freeze, immortal, reshare, all",
-                 (int)length, word);
-    return false;
+    comparison->measured[comparison->count++].mode = mode;
+}
+
+static bool is_word(const char *name, const char *word, size_t length) {
+    return strlen(name) == length && strncmp(name, word, length) == 0;
+}
+
+static bool add_modes(struct gf_comparison *comparison, const char *word, size_t length) {
+    const bool all = is_word("all", word, length);
+    bool any = false;
+    for (enum gf_variant mode = 0; mode < GF_VARIANT_COUNT; mode++) {
+        if (!all && !is_word(gf_variant_word(mode), word, length))
+            continue;
+        add_mode(comparison, mode);
+        any = true;
+    }
+    if (!any)
+        gf_say_error("--modes: there is no mode \"%.*s\"; allowed: off, freeze, immortal, reshare, "
+                     "full, all",
+                     (int)length, word);
+    return any;
 }
 
 static bool take_modes(struct gf_comparison *comparison, const char *list) {
     comparison->count = 0;
     for (;;) {
         size_t length = strcspn(list, ",");
-        if (!add_mode(comparison, list, length))
+        if (!add_modes(comparison, list, length))
             return false;
         if (!list[length])
             return true;

@@ -15,7 +15,7 @@
     MODE(FREEZE, "freeze", "freeze", false)                                                        \
     MODE(IMMORTAL, "immortal", "immortal", false)                                                  \
     MODE(RESHARE, "reshare", "freeze", true)                                                       \
-    MODE(ALL, "all", "immortal", true)
+    MODE(FULL, "full", "immortal", true)
 
 enum gf_variant {
 #define MODE(identifier, word, mode, reshare) GF_VARIANT_##identifier,
@@ -27,6 +27,7 @@ enum gf_variant {
 struct gf_worker {
     pid_t pid;
     long own_kib;
+    long copied_kib; /* of its parent's memory; the rest is new since the fork. -1: not known */
 };
 
 /* The server at one moment. */
@@ -35,7 +36,8 @@ struct gf_sample {
     double unix_time;         /* seconds since 1970 */
     long tree_kib, group_kib; /* as in tree.h, without the keeper */
     size_t processes, workers;
-    double own_mean; /* KiB, of the workers */
+    double own_mean;              /* KiB, of the workers */
+    double new_mean, copied_mean; /* the two parts of it; -1: not known of all of them */
     long own_least, own_most;
 };
 

@@ -138,6 +138,18 @@ static bool own_figure(const struct gf_measured *measured, struct cell *ret) {
     return true;
 }
 
+static bool new_figure(const struct gf_measured *measured, struct cell *ret) {
+    ret->value = gf_measured_last(measured)->new_mean;
+    gf_compare_put_memory(ret->text, sizeof ret->text, ret->value);
+    return ret->value >= 0;
+}
+
+static bool copied_figure(const struct gf_measured *measured, struct cell *ret) {
+    ret->value = gf_measured_last(measured)->copied_mean;
+    gf_compare_put_memory(ret->text, sizeof ret->text, ret->value);
+    return ret->value >= 0;
+}
+
 static bool group_figure(const struct gf_measured *measured, struct cell *ret) {
     ret->value = (double)gf_measured_last(measured)->group_kib;
     gf_compare_put_memory(ret->text, sizeof ret->text, ret->value);
@@ -194,13 +206,15 @@ static const struct {
     {"Server’s memory", "all processes", tree_figure, true},
     {"Its control group", "from the kernel", group_figure, true},
     {"A worker’s own", "mean", own_figure, true},
+    {"of it new", "since the fork", new_figure, true},
+    {"of it copied", "from the parent", copied_figure, true},
     {"Requests/s", NULL, rate_figure, false},
     {"Median latency", NULL, p50_figure, false},
     {"99 %", NULL, p99_figure, false},
     {"99.9 %", NULL, p999_figure, false},
     {"longest", NULL, longest_figure, false},
     {"First answer after", NULL, first_figure, false},
-    {"Given back", "by all workers", given_figure, false},
+    {"Given back in all", "the same page again and again", given_figure, false},
 };
 
 static void print_figure(FILE *stream, const struct gf_comparison *comparison, size_t row) {
@@ -257,13 +271,15 @@ void gf_compare_print_page(const struct gf_comparison *comparison, FILE *stream)
     gf_compare_print_plots(comparison, stream);
     gf_html_section(stream, "How this was measured", NULL);
     print_facts(stream, comparison);
-    fputs("<footer><p>The server’s memory is the anonymous and file-backed PSS of its processes "
-          "(a page that n processes map counts as 1/n in each), and the sealed snapshots of "
-          "<code>GCFREEZE_RESHARE</code> once. A worker’s own memory is its private pages without "
-          "pages of snapshots: what would be free without it. Both are read from the kernel, "
-          "and the figures of the table are those of the last sample, under load. Latency is "
-          "measured from the moment a request is begun (or due, with <code>--rate</code>) to the "
-          "last byte of the answer, connecting included. MB are 1,048,576 bytes.</p></footer>\n",
-          stream);
+    fputs(
+        "<footer><p>The server’s memory is the anonymous and file-backed PSS of its processes "
+        "(a page that n processes map counts as 1/n in each), and the sealed snapshots of "
+        "<code>GCFREEZE_RESHARE</code> once. A worker’s own memory is its private pages without "
+        "pages of snapshots: what would be free without it; it is copied where the parent has "
+        "memory at the same address, and else new since the fork. All of it is read from the "
+        "kernel, and the figures of the table are those of the last sample, under load. Latency "
+        "is measured from the moment a request is begun (or due, with <code>--rate</code>) to the "
+        "last byte of the answer, connecting included. MB are 1,048,576 bytes.</p></footer>\n",
+        stream);
     gf_html_end(stream);
 }

@@ -39,9 +39,17 @@ static void print_memory(FILE *stream, double kib, double first_kib, bool compar
         fputs("        ", stream);
 }
 
+/* A part of a worker's own memory. */
+static void print_part(FILE *stream, double kib) {
+    if (kib < 0)
+        fprintf(stream, "  %8s", "-");
+    else
+        fprintf(stream, "  %8.1f", kib / 1024);
+}
+
 static void print_latency(FILE *stream, const struct gf_histogram *latency, double fraction) {
     double ms = (double)gf_histogram_at(latency, fraction) / 1000;
-    fprintf(stream, "  %*.*f", 8, ms < 10 ? 2 : 1, ms);
+    fprintf(stream, "  %7.*f", ms < 10 ? 2 : 1, ms);
 }
 
 static void print_row(const struct gf_comparison *comparison, const struct gf_measured *measured,
@@ -57,12 +65,14 @@ static void print_row(const struct gf_comparison *comparison, const struct gf_me
     bool compare = first && measured != comparison->measured;
     print_memory(stream, (double)last->tree_kib, first ? (double)first->tree_kib : 0, compare);
     print_memory(stream, last->own_mean, first ? first->own_mean : 0, compare);
+    print_part(stream, last->new_mean);
+    print_part(stream, last->copied_mean);
     if (measured->loaded) {
         fprintf(stream, "  %10.0f", (double)measured->load.answers / measured->load.seconds);
         print_latency(stream, &measured->load.latency, 0.5);
         print_latency(stream, &measured->load.latency, 0.99);
         print_latency(stream, &measured->load.latency, 0.999);
-        fprintf(stream, "  %10.1f s", measured->first_answer);
+        fprintf(stream, "  %6.1f s", measured->first_answer);
     }
     fputs(measured->complete ? "\n" : "  (cut short)\n", stream);
 }
@@ -81,15 +91,17 @@ void gf_compare_print_table(const struct gf_comparison *comparison, FILE *stream
     bool group = false;
     gf_compare_setup(comparison, setup, sizeof setup);
     fprintf(stream, "\nAfter %s:\n\n", setup);
-    fprintf(stream, "%-9s  %-19s  %-19s", "mode", "   server's memory", " a worker's own");
+    fprintf(stream, "%-9s  %-19s  %-19s  %8s  %8s", "mode", "   server's memory", " a worker's own",
+            "new", "copied");
     if (comparison->url_count > 0)
-        fprintf(stream, "  %10s  %8s  %8s  %8s  %12s", "requests/s", "p50 ms", "p99 ms", "p99.9 ms",
-                "first answer");
+        fprintf(stream, "  %10s  %7s  %7s  %7s  %8s", "requests/s", "p50 ms", "p99 ms", "p99.9ms",
+                "up after");
     fputc('\n', stream);
     for (size_t i = 0; i < comparison->count; i++)
         print_row(comparison, &comparison->measured[i], stream);
     fputs("\nserver's memory: anonymous and file PSS of all its processes, and snapshots once. A "
-          "worker's own:\nprivate pages, without snapshots, on average.\n",
+          "worker's own:\nprivate pages, without snapshots, on average; of it, what is new since "
+          "the fork, and what was copied\nfrom the parent, which is what sharing can save.\n",
           stream);
     for (size_t i = 0; i < comparison->count; i++) {
         const struct gf_sample *last = gf_measured_last(&comparison->measured[i]);
@@ -134,12 +146,23 @@ static void print_load(FILE *stream, const struct gf_measured *measured) {
     fputc('}', stream);
 }
 
+/* Of memory that may not be known. */
+static void print_kib(FILE *stream, const char *name, double kib) {
+    fprintf(stream, ", \"%s\": ", name);
+    if (kib < 0)
+        fputs("null", stream);
+    else
+        fprintf(stream, "%.0f", kib);
+}
+
 static void print_sample(FILE *stream, const struct gf_sample *sample) {
     fprintf(stream,
             "{\"seconds\": %.3f, \"ts\": %.3f, \"tree_kib\": %ld, \"processes\": %zu, \"workers\": "
             "%zu, \"own_mean_kib\": %.0f, \"own_least_kib\": %ld, \"own_most_kib\": %ld",
             sample->seconds, sample->unix_time, sample->tree_kib, sample->processes,
             sample->workers, sample->own_mean, sample->own_least, sample->own_most);
+    print_kib(stream, "new_mean_kib", sample->new_mean);
+    print_kib(stream, "copied_mean_kib", sample->copied_mean);
     if (sample->group_kib >= 0)
         fprintf(stream, ", \"group_kib\": %ld", sample->group_kib);
     fputc('}', stream);
@@ -154,13 +177,22 @@ static void print_mode(FILE *stream, const struct gf_measured *measured) {
     fprintf(stream, ", \"freezes\": %llu, \"pages_given_back\": %llu, \"snapshot_kib\": %llu",
             (unsigned long long)measured->freezes, (unsigned long long)measured->given_back_pages,
             (unsigned long long)measured->snapshot_kib);
-    if (last)
+    if (last) {
         fprintf(stream, ",\n   \"tree_kib\": %ld, \"own_mean_kib\": %.0f", last->tree_kib,
                 last->own_mean);
+        print_kib(stream, "new_mean_kib", last->new_mean);
+        print_kib(stream, "copied_mean_kib", last->copied_mean);
+    }
     fputs(",\n   \"workers\": [", stream);
-    for (size_t i = 0; i < measured->worker_count; i++)
-        fprintf(stream, "%s{\"pid\": %d, \"own_kib\": %ld}", i ? ", " : "",
-                (int)measured->workers[i].pid, measured->workers[i].own_kib);
+    for (size_t i = 0; i < measured->worker_count; i++) {
+        const struct gf_worker *worker = &measured->workers[i];
+        const long copied = worker->copied_kib;
+        fprintf(stream, "%s{\"pid\": %d, \"own_kib\": %ld", i ? ", " : "", (int)worker->pid,
+                worker->own_kib);
+        print_kib(stream, "new_kib", copied < 0 ? -1 : (double)(worker->own_kib - copied));
+        print_kib(stream, "copied_kib", (double)copied);
+        fputc('}', stream);
+    }
     fputc(']', stream);
     if (measured->loaded)
         print_load(stream, measured);

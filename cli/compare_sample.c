@@ -1,4 +1,5 @@
 /* compare.h: the server's memory at one moment. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +32,17 @@ static void add_worker(struct gf_measured *measured, struct gf_sample *sample,
         sample->own_least = worker->own_kib;
     if (sample->own_most < worker->own_kib)
         sample->own_most = worker->own_kib;
+}
+
+/* KiB; -1: not known of all of them. */
+static double mean_of_copied(const struct gf_measured *measured) {
+    double sum = 0;
+    for (size_t i = 0; i < measured->worker_count; i++) {
+        if (measured->workers[i].copied_kib < 0)
+            return -1;
+        sum += (double)measured->workers[i].copied_kib;
+    }
+    return measured->worker_count > 0 ? sum / (double)measured->worker_count : -1;
 }
 
 /* What the library says about the whole tree. */
@@ -66,7 +78,8 @@ static bool fill_sample(struct gf_measured *measured, const struct gf_tree *tree
     sample->tree_kib = tree->snapshot_kib;
     for (size_t i = 1; i < tree->count; i++) {
         const struct gf_member *member = &tree->members[i];
-        struct gf_worker worker = {.pid = member->process.pid, .own_kib = member->use.own};
+        struct gf_worker worker = {
+            .pid = member->process.pid, .own_kib = member->use.own, .copied_kib = member->copied};
         pids[sample->processes++] = worker.pid;
         if (!member->readable)
             continue;
@@ -75,6 +88,9 @@ static bool fill_sample(struct gf_measured *measured, const struct gf_tree *tree
             add_worker(measured, sample, &worker);
     }
     sample->workers = measured->worker_count;
+    sample->copied_mean = mean_of_copied(measured);
+    sample->new_mean =
+        sample->copied_mean < 0 ? -1 : fmax(sample->own_mean - sample->copied_mean, 0);
     sample->group_kib =
         sample->processes ? gf_memory_of_group(pids[0], pids, sample->processes) : -1;
     free(pids);

@@ -43,7 +43,7 @@ def within(figure, other):
 
 # the two readings are of one moment only where both are scheduled at once
 @pytest.mark.long
-@pytest.mark.parametrize("modes", ["off,freeze,immortal", "reshare,all"])
+@pytest.mark.parametrize("modes", ["off,freeze,immortal", "reshare,full"])
 def test_memory_agrees_with_an_independent_reading(tmp_path, modes):
     with demo(modes, 4, tmp_path) as process:
         reader = Reader(process.pid)
@@ -89,6 +89,37 @@ def test_memory_alone_is_measured_without_a_url(compare, mode):
     assert "latency_us" not in figures
 
 
+def test_a_workers_own_memory_in_two_parts(compare, tmp_path):
+    page = tmp_path / "page.html"
+    running = compare(
+        "--seconds=100", "--modes=off", "--json", "--output", page, server=["--copy=30", "--take=12"]
+    )
+    wait_for("the workers", lambda: running.recorded().count("at work") == 2)
+    running.send(signal.SIGINT)
+    figures = modes_of(running.end()[1])["off"]
+    for worker in [*figures["workers"], {key.replace("_mean", ""): value for key, value in figures.items()}]:
+        assert worker["own_kib"] == pytest.approx(worker["new_kib"] + worker["copied_kib"], abs=1)
+        parts = worker["new_kib"] / 1024, worker["copied_kib"] / 1024
+        assert parts == pytest.approx((12, 30), abs=3)  # they do a little else
+    text = page.read_text()
+    for title, mean in (("of it new", "new_mean_kib"), ("of it copied", "copied_mean_kib")):
+        assert re.search(title + r".*?<td>%.1f MB" % (figures[mean] / 1024), text), title
+
+
+def test_parts_that_are_not_known_are_not_zero(gcfreeze):
+    """Nobody has forked it."""
+    arguments = "--modes=off", "--", "sleep", "1"
+    figures = modes_of(gcfreeze("compare", "--json", *arguments).stdout)["off"]
+    assert figures["own_mean_kib"] > 0
+    assert figures["new_mean_kib"] is figures["samples"][0]["copied_mean_kib"] is None
+    assert re.search(r"^off .* MB +- +-$", gcfreeze("compare", *arguments).stdout, re.M)
+
+
+def test_all_is_every_mode_and_none_twice(compare):
+    _, stdout, _ = compare("--seconds=1", "--modes=freeze,all,full", "--json").end()
+    assert list(modes_of(stdout)) == ["freeze", "off", "immortal", "reshare", "full"]
+
+
 def test_a_program_that_has_done_its_work_is_measured_until_then(gcfreeze):
     outcome = gcfreeze("compare", "--modes=off", "--json", "--", "sleep", "1")
     figures = modes_of(outcome.stdout)["off"]
@@ -99,7 +130,7 @@ def test_a_program_that_has_done_its_work_is_measured_until_then(gcfreeze):
 
 def test_variables_of_each_mode(compare, tmp_path):
     said = tmp_path / "said"
-    modes = ["off", "freeze", "immortal", "reshare", "all"]
+    modes = ["off", "freeze", "immortal", "reshare", "full"]
     running = compare(
         "--url={url}", "--seconds=1", "--modes", ",".join(modes), "--min-new=77", "--reshare=3",
         server=["--environment", said], GCFREEZE_MODE="immortal", LD_PRELOAD=LIBRARY,

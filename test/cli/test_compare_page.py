@@ -15,7 +15,7 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     running = Comparison(
         folder, "--url={url}", "--url={url}<i>", "--seconds=2", "--output", folder / "page.html",
-        "--modes=off,freeze,immortal,reshare,all",
+        "--modes=all",
         server=["--say", "gcfreeze[7]: " + EVIL, "--workers=5"],
     )  # fmt: skip
     try:
@@ -42,11 +42,11 @@ def test_what_comes_from_outside_is_escaped(written):
 def test_every_figure_has_its_mode_and_unit(written):
     text = written.read_text()
     page = check(text)
-    for mode in ("off", "freeze", "immortal", "reshare", "all"):
+    for mode in ("off", "freeze", "immortal", "reshare", "full"):
         assert text.count(">%s<" % mode) + text.count(">%s <" % mode) >= 6, mode
-    for row in ("Server’s memory", "A worker’s own", "Requests/s", "Median latency", "99.9 %"):
+    for row in ("Server’s memory", "A worker’s own", "of it new", "of it copied", "Requests/s", "Median latency", "99.9 %"):
         assert row in page.text
-    assert len(re.findall(r"<small class=\"(?:good|bad|)\">[−+±]\d+ %</small>", text)) == 8
+    assert len(re.findall(r"<small class=\"(?:good|bad|)\">[−+±]\d+ %</small>", text)) == 16
     assert "2 s of requests over 8 connections" in page.text
     assert "and 1 more" in page.text
 

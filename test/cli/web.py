@@ -4,6 +4,7 @@ test_compare.py has it started by `gcfreeze compare`."""
 import argparse
 import contextlib
 import json
+import mmap
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ ANSWERS = {
 }
 
 HEAP = []  # what there is to share
+MIB = 1 << 20
+TAKEN = []
 asked = []  # an item for each request to this worker
 
 
@@ -55,7 +58,21 @@ def serve(connection, options):
             signal.pause()
 
 
+def memory(mib):
+    """Private to whoever writes to it."""
+    return mmap.mmap(-1, max(mib, 1) * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def write(memory, mib):
+    for at in range(0, mib * MIB, mmap.PAGESIZE):
+        memory[at] = 1
+
+
 def work(listener, options):
+    write(TAKEN[0], options.copy)
+    TAKEN.append(memory(options.take))
+    write(TAKEN[1], options.take)
+    note(options.record, "at work")
     if options.stubborn:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -82,9 +99,11 @@ def main():
     parser.add_argument("--answer", choices=ANSWERS, default="keep")
     parser.add_argument("--never", action="store_true", help="do not even answer the first request")
     parser.add_argument("--delay", type=float, default=0, help="seconds that an answer takes")
-    parser.add_argument("--record", help="a line for each connection, each request, and the last fork")
+    parser.add_argument("--record", help="a line for each connection, each request, each worker, and the last fork")
     parser.add_argument("--environment", help="a line for each server: its variables, as JSON")
     parser.add_argument("--daemon", action="store_true")
+    parser.add_argument("--copy", type=int, default=0, help="MiB of the parent's that each worker writes to")
+    parser.add_argument("--take", type=int, default=0, help="MiB that each worker takes")
     parser.add_argument("--stubborn", action="store_true", help="workers ignore signals")
     parser.add_argument("--say", default="", help="goes to stderr")
     parser.add_argument("--fail", action="store_true", help="end with code 3")
@@ -105,6 +124,8 @@ def main():
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(options.address)
         listener.listen(64)
+    TAKEN.append(memory(options.copy))
+    write(TAKEN[0], options.copy)
     HEAP.extend([number] for number in range(200000))
     pids = []
     for _ in range(options.workers):
