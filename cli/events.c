@@ -7,7 +7,8 @@
 
 #include <cjson/cJSON.h>
 
-enum { SCHEMA_VERSION = 1 };
+/* In version 1, a copying or a pass that did all has the word "none". */
+enum { FIRST_VERSION = 1, LAST_VERSION = 2 };
 
 static const struct {
     const char *word;
@@ -47,6 +48,11 @@ static bool take_kind(const cJSON *event, enum gf_event_kind *ret) {
     return false;
 }
 
+static void say_ok(char *word) {
+    if (strcmp(word, "none") == 0)
+        strcpy(word, "ok");
+}
+
 static bool take_event(const cJSON *event, struct gf_logged *ret) {
     const struct {
         const char *name;
@@ -69,7 +75,8 @@ static bool take_event(const cJSON *event, struct gf_logged *ret) {
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(event, "ts");
     long pid = take_number(event, "pid"), child = take_number(event, "child");
     *ret = (struct gf_logged){0};
-    if (take_number(event, "v") != SCHEMA_VERSION || !take_kind(event, &ret->kind) ||
+    long version = take_number(event, "v");
+    if (version < FIRST_VERSION || version > LAST_VERSION || !take_kind(event, &ret->kind) ||
         !cJSON_IsNumber(time) || !(time->valuedouble >= 0 && time->valuedouble < 1e11) || pid < 0 ||
         pid > INT32_MAX || child > INT32_MAX)
         return false;
@@ -85,6 +92,11 @@ static bool take_event(const cJSON *event, struct gf_logged *ret) {
     take_text(event, "mode", ret->mode, sizeof ret->mode);
     take_text(event, "snapshot", ret->snapshot, sizeof ret->snapshot);
     take_text(event, "level", ret->level, sizeof ret->level);
+    if (version == FIRST_VERSION) {
+        say_ok(ret->snapshot);
+        if (ret->kind == GF_EVENT_PASS)
+            say_ok(ret->reason);
+    }
     ret->partly = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(event, "complete"));
     ret->message = strdup(text_of(event, "message"));
     return ret->message != NULL;

@@ -14,6 +14,7 @@ struct gf_logged {
     enum gf_event_kind kind;
     double time; /* seconds since 1970 */
     pid_t pid, child;
+    /* the outcome of a copying (`snapshot`) or a pass (`reason`) is "ok" if it did all */
     char reason[32], caller[20], script[48], python[16], mode[12], snapshot[32], level[8];
     char *message;
     long error, tracked, immortal, collect_us, freeze_us, immortal_us, fork_us;

@@ -100,7 +100,7 @@ void gf_report_print_reasons(const struct gf_events *events, FILE *stream) {
         const struct gf_logged *event = rows[i].event;
         if (event->kind == GF_EVENT_MESSAGE)
             continue;
-        bool whole = event->kind == GF_EVENT_PASS && strcmp(event->reason, "none") == 0;
+        bool whole = event->kind == GF_EVENT_PASS && strcmp(event->reason, "ok") == 0;
         fprintf(stream,
                 "<tr class=\"%s\"><td><span class=\"key\">%s</span></td><td class=\"long\">",
                 colours[event->kind], kinds[event->kind]);
@@ -162,7 +162,7 @@ static void print_freeze(FILE *stream, const struct gf_logged *event) {
         fprintf(stream, "<td class=\"number\">%.1f MB", (double)event->snapshot_bytes / (1 << 20));
     else
         fputs("<td class=\"number\">–", stream);
-    if (event->snapshot[0] && strcmp(event->snapshot, "none") != 0)
+    if (event->snapshot[0] && strcmp(event->snapshot, "ok") != 0)
         below(stream, true, event->snapshot);
     fputs("</td>", stream);
     time_cell(stream, event->fork_us);

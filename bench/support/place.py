@@ -90,7 +90,7 @@ class Place:
         copying = self.read_events("freeze")[0]["snapshot"]
         found = [event for event in self.read_events("reshare") if event["pid"] in workers]
         reasons = {copying, *(event["reason"] for event in found)}
-        if reasons != {"none"}:
+        if reasons != {"ok"}:
             raise server.Failed("passes or copies were declined: %s" % sorted(reasons))
         return found
 

@@ -7,7 +7,7 @@
 
 /* Room for the longest event, so that its JSON is never cut: the bytes of script and version may
  * all be escaped, in six characters each. */
-enum { LINE_SIZE = 1664, SCHEMA_VERSION = 1 };
+enum { LINE_SIZE = 1664, SCHEMA_VERSION = 2 };
 
 static void add_prefix(struct gf_text *line, pid_t pid) {
     gf_text_add(line, "gcfreeze[");
@@ -70,6 +70,11 @@ static void add_json_head(struct gf_text *line, int64_t unix_ms, pid_t pid) {
     gf_text_add_long(line, pid);
 }
 
+/* Why a copying or a pass did less than all. */
+static const char *outcome_word(int32_t reason) {
+    return reason == GCFREEZE_REASON_NONE ? "ok" : gcfreeze_reason_name(reason);
+}
+
 /* ---- forks ---- */
 
 static void add_marked(struct gf_text *line, enum gf_log_format format,
@@ -96,7 +101,7 @@ static void add_figures(struct gf_text *line, enum gf_log_format format,
             add_number(line, format, "immortal_us", event->immortal_us);
     }
     if (event->reshared) {
-        add_word(line, format, "snapshot", gcfreeze_reason_name((int32_t)event->snapshot));
+        add_word(line, format, "snapshot", outcome_word((int32_t)event->snapshot));
         add_number(line, format, "snapshot_bytes", event->snapshot_bytes);
         add_number(line, format, "snapshot_us", event->snapshot_us);
     }
@@ -160,7 +165,7 @@ void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *
     if (!gf_log_wants(GF_LOG_INFO))
         return;
     const enum gf_log_format format = (enum gf_log_format)config->log_format;
-    const char *reason = gcfreeze_reason_name((int32_t)event->reason);
+    const char *reason = outcome_word((int32_t)event->reason);
     char buffer[LINE_SIZE];
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer);

@@ -15,7 +15,7 @@ NOW = 1700000000.5
 
 
 def event(kind, at=0, **fields):
-    base = {"v": 1, "ts": NOW + at, "pid": 100, "event": kind}
+    base = {"v": 2, "ts": NOW + at, "pid": 100, "event": kind}
     if kind in ("freeze", "skip"):
         base.update(child=101, reason="nothing-new", caller="os.fork", script="gunicorn")
         base.update(python="3.13.0", fork_us=2500)
@@ -23,7 +23,7 @@ def event(kind, at=0, **fields):
         base.update(reason="first-worker-fork", mode="immortal", tracked=676396, collect_us=0)
         base.update(freeze_us=222, immortal=1234567, complete=True, immortal_us=38000)
     if kind == "reshare":
-        base.update(reason="none", script="gunicorn", python="3.13.0", pages_given_back=2560)
+        base.update(reason="ok", script="gunicorn", python="3.13.0", pages_given_back=2560)
         base.update(pages_kept=10, pass_us=4000)
     return {**base, **fields}
 
@@ -57,12 +57,14 @@ def test_pages_have_the_size_that_the_line_says(report, size, figure):
     assert '<td class="number">%s</td>' % figure in text
 
 
-def test_a_summary(report):
+# version 1 had another word for a copying and a pass that did all
+@pytest.mark.parametrize("version, word", [(1, "none"), (2, "ok")])
+def test_a_summary(report, version, word):
     outcome, text = report(
-        event("freeze", snapshot="none", snapshot_bytes=150 << 20, snapshot_us=80000),
+        event("freeze", v=version, snapshot=word, snapshot_bytes=150 << 20, snapshot_us=80000),
         *(event("skip", at, child=200 + at) for at in range(3)),
         event("skip", 4, child=None, errno=11, reason="exec-bound"),
-        *(event("reshare", 10 + at, pid=200 + at) for at in range(2)),
+        *(event("reshare", 10 + at, v=version, reason=word, pid=200 + at) for at in range(2)),
         event("message", 20, level="warn", message="something is odd"),
     )
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
@@ -73,6 +75,7 @@ def test_a_summary(report):
         "copied for sharing": "150.0 MB", "passes": "2", "given back": "20.0 MB", "message": "1",
     }  # fmt: skip
     assert "8 events in 20 s" in page.text
+    assert 'class="bad"' not in text and ">%s<" % word not in text
     for words in (
         "fewer than GCFREEZE_MIN_NEW objects since the last freeze",
         "the child will execute another program",
@@ -111,7 +114,7 @@ for _ in range(3):
     [
         "gcfreeze[1]: freeze first-worker-fork child=2",
         '{"v":1,"ts":1,"pid":1,"event":"freeze"',
-        '{"v":2,"ts":1,"pid":1,"event":"freeze"}',
+        '{"v":3,"ts":1,"pid":1,"event":"freeze"}',
         '{"v":1,"ts":1,"pid":1,"event":"thaw"}',
         '{"v":1,"pid":1,"event":"skip"}',
         '{"v":1,"ts":1e300,"pid":1,"event":"skip"}',

@@ -27,7 +27,7 @@ def test_json_has_one_object_a_line(python):
     for event in freeze, skip:
         assert all(isinstance(event[name], (int, float)) for name in NUMBERS)
         assert all(isinstance(event[name], str) for name in WORDS)
-        assert (event["v"], event["caller"], event["python"]) == (1, "os.fork", python.text)
+        assert (event["v"], event["caller"], event["python"]) == (2, "os.fork", python.text)
         assert event["pid"] != event["child"] > 0
     assert (freeze["event"], freeze["reason"], freeze["mode"]) == ("freeze", "first-worker-fork", "freeze")
     assert (skip["event"], skip["reason"]) == ("skip", "nothing-new")

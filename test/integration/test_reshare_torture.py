@@ -42,7 +42,7 @@ def test_every_value_is_what_was_written_last(python, mode, record_property):
     assert [report["who"] for report in reports] == ["worker"] * GENERATIONS + ["parent"]
     for report in reports:
         assert report["given"] > 0 and report["kept"] > 0 and report["reason"] == "none", report
-    snapshots = re.findall(r"snapshot=none snapshot_bytes=(\d+)", log)
+    snapshots = re.findall(r"snapshot=ok snapshot_bytes=(\d+)", log)
     assert len(snapshots) == GENERATIONS and all(int(size) > 0 for size in snapshots)
     if LONG:
         print(python, json.dumps(reports))

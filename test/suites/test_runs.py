@@ -105,8 +105,8 @@ def test_what_the_library_did_is_counted(tmp_path):
     log = tmp_path / "log"
     log.write_text(
         "gcfreeze[1]: freeze first-worker-fork child=2 mode=immortal tracked=10 immortal=7\n"
-        "gcfreeze[2]: reshare none pages_given_back=5 pages_kept=1 pass_us=9\n"
-        '{"v":1,"event":"reshare","reason":"none","pages_given_back":4,"pages_kept":0}\n'
+        "gcfreeze[2]: reshare ok pages_given_back=5 pages_kept=1 pass_us=9\n"
+        '{"v":2,"event":"reshare","reason":"ok","pages_given_back":4,"pages_kept":0}\n'
     )
     assert runs.acted(log) == {"freeze": 1, "immortal": 7, "reshare": 2, "pages_given_back": 9}
 

@@ -54,7 +54,7 @@ static void a_freeze_is_one_line_with_its_figures(void **state) {
         "fork_us=4630");
     assert_string_equal(
         format(&freeze_event, GF_LOG_JSON),
-        "{\"v\":1,\"ts\":1767000000.007,\"pid\":4121,\"child\":4130,\"event\":\"freeze\","
+        "{\"v\":2,\"ts\":1767000000.007,\"pid\":4121,\"child\":4130,\"event\":\"freeze\","
         "\"reason\":\"first-worker-fork\",\"caller\":\"os.fork\",\"script\":\"gunicorn\","
         "\"python\":\"3.13.5\",\"mode\":\"freeze\",\"mode_why\":\"auto: gunicorn "
         "preloads\",\"tracked\":522169,\"collect_us\":0,"
@@ -68,7 +68,7 @@ static void a_skip_has_no_figures_of_a_freeze(void **state) {
                         "python=none fork_us=100");
     assert_string_equal(
         format(&skip_event, GF_LOG_JSON),
-        "{\"v\":1,\"ts\":0.999,\"pid\":7,\"child\":8,\"event\":\"skip\",\"reason\":\"no-thread-"
+        "{\"v\":2,\"ts\":0.999,\"pid\":7,\"child\":8,\"event\":\"skip\",\"reason\":\"no-thread-"
         "state\",\"caller\":\"unknown\",\"script\":\"\",\"python\":\"\",\"fork_us\":100}");
 }
 
@@ -123,6 +123,19 @@ static const struct {
     {"{\"v\":2}", "{\\x22v\\x22:2}", "{\\\"v\\\":2}"},
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
+
+/* And not "none", which is the word for a reason: people read it as nothing at all. */
+static void a_copying_that_did_all_is_ok(void **state) {
+    struct gf_event event = freeze_event;
+    (void)state;
+    event.reshared = true;
+    event.snapshot = GCFREEZE_REASON_NONE;
+    assert_non_null(strstr(format(&event, GF_LOG_TEXT), " snapshot=ok "));
+    assert_non_null(strstr(format(&event, GF_LOG_JSON), ",\"snapshot\":\"ok\","));
+    event.snapshot = GCFREEZE_REASON_NO_ROOM;
+    assert_non_null(strstr(format(&event, GF_LOG_TEXT), " snapshot=no-room "));
+    assert_non_null(strstr(format(&event, GF_LOG_JSON), ",\"snapshot\":\"no-room\","));
+}
 
 static void odd_script_names_stay_inside_their_quotes(void **state) {
     struct gf_event event = skip_event;
@@ -209,7 +222,7 @@ static void sentences_come_in_the_format_of_events(void **state) {
     assert_non_null(second);
     *second++ = '\0';
     assert_non_null(strstr(logged, "]: a \"sentence\""));
-    assert_memory_equal(second, "{\"v\":1,\"ts\":", 12);
+    assert_memory_equal(second, "{\"v\":2,\"ts\":", 12);
     assert_non_null(strstr(second, ",\"event\":\"message\",\"level\":\"warn\","
                                    "\"message\":\"a \\\"sentence\\\"\"}\n"));
     assert_int_equal(strlen(strchr(second, '\n')), 1);
@@ -252,6 +265,7 @@ int main(void) {
         cmocka_unit_test(a_failed_fork_has_an_errno_and_no_child),
         cmocka_unit_test(an_unknown_number_is_no_number),
         cmocka_unit_test(every_reason_and_caller_has_its_word),
+        cmocka_unit_test(a_copying_that_did_all_is_ok),
         cmocka_unit_test(odd_script_names_stay_inside_their_quotes),
         cmocka_unit_test(a_line_that_does_not_fit_is_cut_and_terminated),
         cmocka_unit_test(the_longest_event_reaches_the_log_whole),
