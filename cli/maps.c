@@ -67,11 +67,13 @@ void gf_snapshots_release(struct gf_snapshots *snapshots) {
 }
 
 bool gf_maps_parse(const char *line, struct gf_mapping *ret) {
+    struct gf_mapping mapping = {0};
     int path = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n", &ret->start,
-               &ret->end, ret->access, &ret->offset, &ret->inode, &path) != 5)
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n", &mapping.start,
+               &mapping.end, mapping.access, &mapping.offset, &mapping.inode, &path) != 5)
         return false;
-    ret->path = line + path;
+    mapping.path = line + path;
+    *ret = mapping;
     return true;
 }
 

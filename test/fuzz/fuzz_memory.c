@@ -1,6 +1,7 @@
 /* Memory figures. Input: smaps_rollup, smaps and cgroup of a process, a byte of 0 between them.
  *
  * - What a process has for itself is not less than nothing, and not more than its private pages.
+ * - What it shares of copies is not less than nothing, or there is none.
  * - A group's memory is not less than nothing, or not known. */
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (gf_memory_read(self, &use)) {
         GF_FUZZ_CHECK(use.own >= 0);
         GF_FUZZ_CHECK(use.own <= use.private_clean + use.private_dirty || use.own == 0);
+        GF_FUZZ_CHECK(use.reshared >= -1);
     }
     GF_FUZZ_CHECK(gf_memory_of_group(self, &self, 1) >= -1);
     return 0;

@@ -59,6 +59,26 @@ static void sums_of_impossible_sizes_do_not_overflow(void **state) {
     gf_snapshots_release(&maps.snapshots);
 }
 
+static void a_line_is_a_mapping(void **state) {
+    struct gf_mapping mapping;
+    (void)state;
+    assert_true(gf_maps_parse("7f10-7f20 rw-p 00003000 fe:01 42 /a b (deleted)", &mapping));
+    assert_int_equal(mapping.start, 0x7f10);
+    assert_int_equal(mapping.end, 0x7f20);
+    assert_int_equal(mapping.offset, 0x3000);
+    assert_int_equal(mapping.inode, 42);
+    assert_string_equal(mapping.access, "rw-p");
+    assert_string_equal(mapping.path, "/a b (deleted)");
+    assert_false(gf_maps_is_snapshot(&mapping));
+    assert_true(gf_maps_parse("0-1 r 0 0 1 /memfd:gcfreeze (deleted)", &mapping));
+    assert_true(gf_maps_is_snapshot(&mapping));
+    assert_true(gf_maps_parse("0-1 rw-p 0 0 0 \n", &mapping));
+    assert_string_equal(mapping.path, "");
+    assert_false(gf_maps_parse("Size:               1024 kB", &mapping));
+    assert_false(gf_maps_parse("0-1 rw-p 0 0 ", &mapping));
+    assert_false(gf_maps_parse("", &mapping));
+}
+
 static void what_cannot_be_read_says_why(void **state) {
     struct gf_maps maps;
     (void)state;
@@ -74,6 +94,7 @@ int main(void) {
         cmocka_unit_test(a_slash_that_is_in_no_path_is_survived),
         cmocka_unit_test(the_rest_of_a_long_path_is_no_mapping),
         cmocka_unit_test(sums_of_impossible_sizes_do_not_overflow),
+        cmocka_unit_test(a_line_is_a_mapping),
         cmocka_unit_test(what_cannot_be_read_says_why),
     };
     return gf_test_each_in_child(tests, sizeof tests / sizeof *tests);

@@ -40,6 +40,27 @@ static void pages_of_copies_that_only_it_maps_are_not_its_own(void **state) {
     assert_int_equal(use.own, 2100 + 300 - 250);
 }
 
+/* The read-only mapping is there to compare with. */
+static void of_copies_what_is_not_written_to_is_shared(void **state) {
+    static const char copies[] =
+        "7f1000000000-7f1000100000 rw-p 0 00:01 20   /memfd:gcfreeze (deleted)\n"
+        "Size:               1024 kB\n"
+        "Anonymous:            50 kB\n"
+        "7f1000200000-7f1000300000 r--p 0 00:01 20   /memfd:gcfreeze (deleted)\n"
+        "Size:               1024 kB\n"
+        "Anonymous:             0 kB\n"
+        "7f1000300000-7f1000380000 rw-p 0 00:01 21   /memfd:gcfreeze (deleted)\n"
+        "Size:                512 kB\n"
+        "Anonymous:           512 kB\n"
+        "7f1000380000-7f1000480000 rw-p 0 00:00 0\n"
+        "Size:               1024 kB\n"
+        "Anonymous:             0 kB\n";
+    (void)state;
+    assert_int_equal(read_texts(rollup, copies).reshared, 1024 - 50);
+    assert_int_equal(read_texts(rollup, strstr(copies, "7f1000300000")).reshared, 0);
+    assert_int_equal(read_texts(rollup, strstr(copies, "7f1000380000")).reshared, -1);
+}
+
 static void a_line_without_a_number_counts_nothing(void **state) {
     (void)state;
     assert_int_equal(read_texts(rollup, "1-2 r /memfd:gcfreeze\nPrivate_\nAnonymous:\n").own, 2400);
@@ -71,6 +92,7 @@ static void impossible_figures_do_not_overflow(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_of_copies_that_only_it_maps_are_not_its_own),
+        cmocka_unit_test(of_copies_what_is_not_written_to_is_shared),
         cmocka_unit_test(a_line_without_a_number_counts_nothing),
         cmocka_unit_test(the_rest_of_a_long_path_is_no_figure),
         cmocka_unit_test(impossible_figures_do_not_overflow),
