@@ -112,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .snapshot_us = take_number(&bytes),
         .script = script,
         .python = python,
+        .mode_why = "told",
     };
     take_text(&bytes, script, sizeof script);
     take_text(&bytes, python, sizeof python);
@@ -123,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     config.log_format = GF_LOG_TEXT;
     gf_report_event(&config, GF_LOG_INFO, &event);
     GF_FUZZ_CHECK(strncmp(line, "gcfreeze[", 9) == 0);
-    GF_FUZZ_CHECK(!is_plain(python) || (is_plain(line) && quotes(line) == 4 + quotes(python)));
+    GF_FUZZ_CHECK(!is_plain(python) ||
+                  (is_plain(line) && quotes(line) == (event.frozen ? 6 : 4) + quotes(python)));
     return 0;
 }
