@@ -172,7 +172,7 @@ if __name__ == "__main__":
     assert len(outcome.told) == 17 and all(told["right"] for told in outcome.told)
     given = {}
     for pid, reason, pages, *_ in resharing.PASS.findall(outcome.stderr):
-        if reason == "none":
+        if reason == "ok":
             given[int(pid)] = given.get(int(pid), 0) + int(pages)
     pids = {told["pid"] for told in outcome.told if "pid" in told}
     assert all(given.get(pid, 0) >= resharing.MUCH_PAGES for pid in pids), given
