@@ -58,8 +58,9 @@ static double age_of(const struct gf_member *member) {
     return gf_process_age(&member->process);
 }
 
-/* MEMORY is KiB; less than 0: not known, or there is none. */
-enum kind { NUMBER, ROLE, MEMORY, TOTAL, FROZEN, AGE };
+/* MEMORY, SHARED and TOTAL are KiB; less than 0: not known, or there is none. SHARED has no sum: it
+ * would count the same pages once for each process. */
+enum kind { NUMBER, ROLE, MEMORY, SHARED, TOTAL, FROZEN, AGE };
 
 static const struct column {
     const char *name, *title;
@@ -78,7 +79,7 @@ static const struct column {
     {"frozen", "FROZEN", 8, FROZEN, frozen_of, false},
     {"since-fork", "SINCE FORK", 10, AGE, age_of, false},
     /* where there is GCFREEZE_RESHARE */
-    {"reshared", "RESHARED", 8, MEMORY, reshared_of, false},
+    {"reshared", "RESHARED", 8, SHARED, reshared_of, false},
     {"given-total", "GIVEN TOTAL", 11, TOTAL, given_back_of, false},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns, OF_RESHARING = 2 };
@@ -138,6 +139,7 @@ static void print_cell(const struct column *column, const struct gf_member *memb
         strcpy(ret, gf_role_name(member->role));
         break;
     case MEMORY:
+    case SHARED:
         if (!member->readable)
             strcpy(ret, member->closed ? "closed" : "...");
         else
@@ -200,7 +202,7 @@ static void sum_cell(const struct column *column, const void *context, char *ret
     ret[0] = '\0';
     for (size_t i = 0; i < tree->count; i++) {
         const struct gf_member *member = &tree->members[i];
-        double number = member->readable || column->kind != MEMORY ? column->number(member) : -1;
+        double number = member->readable || column->kind == TOTAL ? column->number(member) : -1;
         if (number >= 0)
             sum = sum < 0 ? number : sum + number;
     }
