@@ -210,7 +210,7 @@ void gf_compare_print_json(const struct gf_comparison *comparison, FILE *stream)
     size_t words = 0;
     while (comparison->command[words])
         words++;
-    fprintf(stream, "{\"v\": 1, \"ts\": %.3f, \"seconds\": %g, \"connections\": %d, \"rate\": %g",
+    fprintf(stream, "{\"v\": 2, \"ts\": %.3f, \"seconds\": %g, \"connections\": %d, \"rate\": %g",
             comparison->began, comparison->seconds, comparison->plan.connections,
             comparison->plan.rate);
     print_list(stream, "command", (const char *const *)comparison->command, words);
