@@ -37,19 +37,29 @@ static struct matches match(const char *patterns, int argc, char *const *argv) {
     return matches;
 }
 
-static bool has_program(const struct gf_host_row *row, const struct gf_self *self, int argc,
-                        char *const *argv) {
-    if (!gf_text_any_glob(row->programs, self->program) &&
-        !gf_text_any_glob(row->programs, self->script) &&
-        !gf_text_any_glob(row->programs, self->module))
-        return false;
+static bool has_program(const struct gf_host_row *row, const struct gf_self *self) {
+    return (self->program[0] && gf_text_any_glob(row->programs, self->program)) ||
+           (self->script[0] && gf_text_any_glob(row->programs, self->script)) ||
+           (self->module[0] && gf_text_any_glob(row->programs, self->module));
+}
+
+static bool has_arguments(const struct gf_host_row *row, int argc, char *const *argv) {
     struct matches matches = match(row->when, argc, argv);
     return !matches.unwanted && (matches.found || !matches.wanted);
 }
 
+const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv) {
+    for (size_t i = 0; i < gf_host_count; i++) {
+        const struct gf_host_row *row = &gf_host_rows[i];
+        if (has_program(row, self) && has_arguments(row, argc, argv))
+            return row;
+    }
+    return NULL;
+}
+
 /* One of the lines. */
 static bool has_caller(const struct gf_host_row *row, const char *callers) {
-    while (callers && *callers && row->callers[0]) {
+    while (*callers) {
         char caller[CALLER_SIZE];
         struct gf_text line;
         size_t length = strcspn(callers, "\n");
@@ -62,14 +72,14 @@ static bool has_caller(const struct gf_host_row *row, const char *callers) {
     return false;
 }
 
-const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv,
-                                        const char *callers) {
-    for (size_t i = 0; i < gf_host_count; i++) {
-        if (has_program(&gf_host_rows[i], self, argc, argv) ||
-            has_caller(&gf_host_rows[i], callers))
-            return &gf_host_rows[i];
+const struct gf_host_row *gf_hosts_find_caller(const char *callers,
+                                               const struct gf_host_row *named) {
+    const struct gf_host_row *end = named ? named : &gf_host_rows[gf_host_count];
+    for (const struct gf_host_row *row = gf_host_rows; *callers && row < end; row++) {
+        if (row->callers[0] && has_caller(row, callers))
+            return row;
     }
-    return NULL;
+    return named;
 }
 
 enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv) {

@@ -28,10 +28,13 @@ struct gf_host_row {
 extern const struct gf_host_row gf_host_rows[];
 extern const size_t gf_host_count;
 
-/* The row of a program, or NULL. argv is as the program was given it, before it overwrites that.
- * `callers`: who called the fork, as gf_runtime.callers writes it; NULL: nobody has forked yet. */
-const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv,
-                                        const char *callers);
+/* The row of a program, or NULL. argv is as the program was given it, before it overwrites that. */
+const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv);
+
+/* The row of a fork by its callers, as gf_runtime.callers writes them, or NULL. `named`: the
+ * program's own row, or NULL; it stays the answer if it stands first. */
+const struct gf_host_row *gf_hosts_find_caller(const char *callers,
+                                               const struct gf_host_row *named);
 
 /* Do the arguments make a PREFORK row load before it forks? Its configuration file may say so, too,
  * and is not looked at: MAYBE. */

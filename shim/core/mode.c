@@ -55,12 +55,10 @@ static const char *habit(const struct gf_host_row *row, enum gf_preloads preload
     return " forks no workers";
 }
 
-/* `callers`: see gf_hosts_find. */
-static void choose_auto(const char *callers) {
+static void choose_auto(const struct gf_host_row *row) {
     const struct gf_session *s = &gf_session;
     char why[64];
     struct gf_text text;
-    const struct gf_host_row *row = gf_hosts_find(gf_self_names(), s->argc, s->argv, callers);
     if (!row) {
         set(false, "auto: not a server that is known", "", "");
         return;
@@ -79,7 +77,7 @@ void gf_mode_choose(void) {
     gf_session.mode_settled = false;
     switch ((enum gf_mode)gf_session.config.mode) {
     case GF_MODE_AUTO:
-        choose_auto(NULL);
+        choose_auto(gf_session.row);
         break;
     case GF_MODE_FREEZE:
         set(false, "GCFREEZE_MODE=freeze", "", "");
@@ -96,7 +94,9 @@ void gf_mode_reconsider(enum gf_moment moment) {
     if (s->config.mode != GF_MODE_AUTO || s->immortal || s->mode_settled)
         return;
     s->runtime->callers(moment, callers, sizeof callers);
-    choose_auto(callers);
+    const struct gf_host_row *row = gf_hosts_find_caller(callers, s->row);
+    if (row != s->row)
+        choose_auto(row);
 }
 
 void gf_mode_only_freeze(const struct gf_balance *balance) {

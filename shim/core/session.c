@@ -52,13 +52,11 @@ void gf_session_start(const struct gf_runtime *runtime, const struct gf_host *ho
  * reaches instead of gc.disable(): the flag stays the application's own. */
 static long brake_threshold(const struct gf_session *s) {
     const struct gf_config *config = &s->config;
-    const struct gf_host_row *row;
     if (config->when.kind == GF_WHEN_NEVER)
         return 0;
     switch (config->startup) {
     case GF_STARTUP_AUTO:
-        row = gf_hosts_find(gf_self_names(), s->argc, s->argv, NULL);
-        return row && row->defers ? config->defer : 0;
+        return s->row && s->row->defers ? config->defer : 0;
     case GF_STARTUP_DEFER:
         return config->defer;
     case GF_STARTUP_DISABLE:
@@ -97,6 +95,8 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     /* later than startup the application is loaded: there is nothing to put off, and os has copied
      * the environment */
     bool early = moment == GF_MOMENT_STARTUP;
+    if (!s->row)
+        s->row = gf_hosts_find(gf_self_names(), s->argc, s->argv);
     bool strip = early && s->config.exec == GF_EXEC_STRIP;
     const struct gf_attach_options options = {
         .brake = early ? brake_threshold(s) : 0,

@@ -39,10 +39,11 @@ struct gf_session {
     atomic_int phase;
     int argc; /* the program's arguments; it may overwrite them after the interpreter initialized */
     char *const *argv;
-    bool deferred;     /* the collector is put off until the first freeze */
-    bool immortal;     /* what core/mode chose */
-    bool mode_settled; /* it is not to be chosen anew */
-    bool told_remark;  /* of the runtime's */
+    bool deferred;                 /* the collector is put off until the first freeze */
+    const struct gf_host_row *row; /* of hosts.def; NULL: no program that is known */
+    bool immortal;                 /* what core/mode chose */
+    bool mode_settled;             /* it is not to be chosen anew */
+    bool told_remark;              /* of the runtime's */
     bool told_config;
     unsigned long worker_forks;
     unsigned long freezes;

@@ -23,7 +23,8 @@ MUCH_PAGES = (10 << 20) // resource.getpagesize()
 
 def knobs(installation, **more):
     folder = installation.folder
-    return {"LOG": "info", "LOG_FORMAT": "json", "LOG_FILE": folder / "events", "RESHARE": 1, **more}
+    log = {"LOG": "info", "LOG_FORMAT": "json", "LOG_FILE": folder / "events"}
+    return {"MODE": "freeze", "RESHARE": 1, **log, **more}
 
 
 def given_back(installation, pid):

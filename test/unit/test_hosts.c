@@ -89,7 +89,7 @@ static void a_program_is_known_by_its_names_and_arguments(void **state) {
         strcpy(self.module, programs[i].module);
         for (size_t j = 0; j < 3 && programs[i].arguments[j]; j++)
             argv[argc++] = (char *)programs[i].arguments[j];
-        const struct gf_host_row *row = gf_hosts_find(&self, argc, argv, NULL);
+        const struct gf_host_row *row = gf_hosts_find(&self, argc, argv);
         if (!row != !programs[i].name ||
             (row && (strcmp(row->name, programs[i].name) != 0 || row->kind != programs[i].kind ||
                      row->defers != programs[i].defers)))
@@ -100,14 +100,13 @@ static void a_program_is_known_by_its_names_and_arguments(void **state) {
 static void a_program_without_arguments_is_known_by_its_name(void **state) {
     (void)state;
     struct gf_self self = {.script = "gunicorn"};
-    assert_non_null(gf_hosts_find(&self, 0, NULL, NULL));
+    assert_non_null(gf_hosts_find(&self, 0, NULL));
     self = (struct gf_self){.script = "airflow"};
-    assert_null(gf_hosts_find(&self, 0, NULL, NULL));
+    assert_null(gf_hosts_find(&self, 0, NULL));
 }
 
 static void a_fork_is_known_by_its_callers(void **state) {
     (void)state;
-    const struct gf_self self = {.program = "python3", .script = "serve.py"};
     static const struct {
         const char *callers, *name;
     } rows[] = {
@@ -119,13 +118,25 @@ static void a_fork_is_known_by_its_callers(void **state) {
         {"pyuwsgi_run\n__main__:<module>\n", "pyuwsgi"},
         {"multiprocessing.popen_fork:_launch\n__main__:<module>\n", NULL},
         {"", NULL},
-        {NULL, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct gf_host_row *row = gf_hosts_find(&self, 0, NULL, rows[i].callers);
+        const struct gf_host_row *row = gf_hosts_find_caller(rows[i].callers, NULL);
         if (!row != !rows[i].name || (row && strcmp(row->name, rows[i].name) != 0))
             fail_msg("row %zu: %s", i, row ? row->name : "none");
     }
+}
+
+static void the_first_row_counts(void **state) {
+    (void)state;
+    static const char horse[] = "rq.worker.worker_classes:fork_work_horse\n";
+    struct gf_self self = {.script = "rq"};
+    const struct gf_host_row *named = gf_hosts_find(&self, 0, NULL);
+    assert_ptr_equal(gf_hosts_find_caller(horse, named), named);
+    self = (struct gf_self){.script = "flask"};
+    named = gf_hosts_find(&self, 0, NULL);
+    assert_int_equal(named->kind, GF_HOST_SINGLE);
+    assert_int_equal(gf_hosts_find_caller(horse, named)->kind, GF_HOST_PREFORK);
+    assert_ptr_equal(gf_hosts_find_caller("", named), named);
 }
 
 static void the_arguments_tell_whether_it_preloads(void **state) {
@@ -145,7 +156,7 @@ static void the_arguments_tell_whether_it_preloads(void **state) {
         struct gf_self self = {.program = "python3"};
         char *argv[] = {"first", (char *)rows[i].argument};
         strcpy(self.script, rows[i].script);
-        const struct gf_host_row *row = gf_hosts_find(&self, 2, argv, NULL);
+        const struct gf_host_row *row = gf_hosts_find(&self, 2, argv);
         assert_non_null(row);
         if (gf_host_preloads(row, 2, argv) != rows[i].preloads)
             fail_msg("row %zu", i);
@@ -163,6 +174,7 @@ int main(void) {
         cmocka_unit_test(a_program_is_known_by_its_names_and_arguments),
         cmocka_unit_test(a_program_without_arguments_is_known_by_its_name),
         cmocka_unit_test(a_fork_is_known_by_its_callers),
+        cmocka_unit_test(the_first_row_counts),
         cmocka_unit_test(the_arguments_tell_whether_it_preloads),
         cmocka_unit_test(c_functions_are_counted),
     };
