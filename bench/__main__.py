@@ -23,6 +23,7 @@ from bench.support.series import Series
 from bench.support.setup import Setup, find_pythons, library_version
 
 NAMES = [
+    "site",
     "tree",
     "speed",
     "scaling",
@@ -48,7 +49,7 @@ def arguments():
     parser.add_argument(
         "--write-docs",
         action="store_true",
-        help="then writes docs/performance.md and the README's plot",
+        help="then writes docs/performance.md and the README's table",
     )
     parser.add_argument("--library", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()

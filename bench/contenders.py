@@ -1,6 +1,7 @@
 """Who is compared: one row each, in the order of the tables."""
 
 from dataclasses import dataclass
+from typing import Optional
 
 from bench.support.setup import PROGRAMS
 
@@ -14,35 +15,39 @@ IMMORTAL = (3, 12)  # the oldest CPython that has immortal objects
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to run gunicorn. `knobs` are the library's; without any it is not there."""
+    """One way to run gunicorn. `knobs` are the library's: none of them is set, or it is not there (None)."""
 
     name: str
     options: tuple = PRELOAD
-    knobs: tuple = ()
+    knobs: Optional[tuple] = None
     oldest: tuple = EVERY
 
     @property
-    def reshares(self):
-        return "GCFREEZE_RESHARE" in dict(self.knobs)
+    def preloads(self):
+        return self.knobs is not None
 
     @property
-    def copies(self):
-        """Counts are written, so that there is something to give back."""
-        return dict(self.knobs).get(MODE) != "immortal"
+    def reshares(self):
+        return "GCFREEZE_RESHARE" in dict(self.knobs or ())
 
     def with_threads(self):
         beside = (("GCFREEZE_RESHARE_THREADS", "on"),) if self.reshares else ()
-        return Contender(self.name, self.options + THREADS, self.knobs + beside, self.oldest)
+        knobs = None if self.knobs is None else self.knobs + beside
+        return Contender(self.name, self.options + THREADS, knobs, self.oldest)
 
 
 MODE = "GCFREEZE_MODE"
 RESHARE = ("GCFREEZE_RESHARE", "on")
 BOTH = "immortal + reshare"
+DEFAULT = "default"
+BEST = "default + reshare"
 
 ROWS = [
     Contender("no --preload", options=()),
     Contender("nothing"),
     Contender("by hand", PRELOAD + BY_HAND),
+    Contender(DEFAULT, knobs=()),
+    Contender(BEST, knobs=(RESHARE,)),
     Contender("freeze", knobs=((MODE, "freeze"),)),
     Contender("reshare", knobs=((MODE, "freeze"), RESHARE)),
     Contender("immortal", knobs=((MODE, "immortal"),), oldest=IMMORTAL),

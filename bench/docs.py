@@ -1,5 +1,6 @@
-"""Writes docs/performance.md, its plots and the README's from the results of a run. Prose is in
-bench/templates/; every figure comes from the results.
+"""Writes docs/performance.md, its plots and the README's table from the results of a run. Prose is in
+bench/templates/; every figure comes from the results. Those of `site` alone are enough for the README
+and for the part of the page that shows them.
 
 usage: script/bench-docs RESULTS.json
 """
@@ -13,14 +14,19 @@ from pathlib import Path
 import jinja2
 
 from bench import plots
+from bench.contenders import BEST, DEFAULT
 from bench.support import must
-from bench.support.result import MOMENTS
+from bench.support.applications import ROUNDS
+from bench.support.place import FEW, WORKERS
+from bench.support.result import MOMENTS, last
 from bench.support.results import write_whole
 from bench.support.setup import ROOT
+from bench.workloads.site.visits import PAGES
 
 TEMPLATES = Path(__file__).parent / "templates"
 BEGIN = "<!-- script/bench-docs writes from here -->"
 END = "<!-- to here -->"
+CLEARLY = 0.98
 
 
 class Incomplete(Exception):
@@ -39,9 +45,16 @@ def ratio(spread, digits=2):
     return value if low == high else "%s [%s, %s]" % (value, low, high)
 
 
-def last(moments):
-    """What a contender needs in the end: when it has given back what it can."""
-    return moments.get("later") or moments["everything"]
+def at(moments, name):
+    return last(moments) if name == "last" else moments[name]
+
+
+def best(tree):
+    """The contender to name beside the default: the default itself, unless another one clearly needs less."""
+    default, other = (
+        last(tree["contenders"][name]["tree"])["median"] for name in (DEFAULT, BEST)
+    )
+    return BEST if other < CLEARLY * default else DEFAULT
 
 
 def columns(tree):
@@ -50,19 +63,29 @@ def columns(tree):
     return [name for name in MOMENTS if name in found]
 
 
-def find_trees(data, workload=None):
-    """The newest version first."""
-    trees = [
-        tree for tree in data["trees"] if (tree["workload"] == "catalogue") == (workload is None)
-    ]
+def newest_first(trees):
     return sorted(trees, key=must.minor, reverse=True)
 
 
-def headline(data):
-    for tree in find_trees(data):
-        if "nothing" in tree["contenders"]:
-            return tree
-    raise Incomplete("the results hold no whole run of `tree` with the catalogue")
+def find_trees(data, *workloads, workers=WORKERS):
+    return newest_first(
+        tree
+        for tree in data["trees"]
+        if tree["workload"] in workloads and tree["workers"] == workers
+    )
+
+
+def applications(data):
+    """Of `site`."""
+    found = {name + "s": find_trees(data, name, workers=FEW) for name in ("site", "catalogue")}
+    if not all(found.values()):
+        raise Incomplete("the results hold no whole run of `site`")
+    return found
+
+
+def headline(trees):
+    """None: `tree` has not been run."""
+    return next((tree for tree in trees if "nothing" in tree["contenders"]), None)
 
 
 def figure_of_plot(tree):
@@ -80,11 +103,10 @@ def plot_name(tree):
     return "memory-%s-%s.svg" % (tree["workload"], "%d.%d" % must.minor(tree))
 
 
-def draw(data, root):
+def draw(data, main, root):
     folder = root / "docs" / "plots"
     folder.mkdir(parents=True, exist_ok=True)
-    for tree in data["trees"]:
-        plots.bars(figure_of_plot(tree), folder / plot_name(tree))
+    plots.bars(figure_of_plot(main), folder / plot_name(main))
     plots.draw({**data, "figures": []}, folder)
 
 
@@ -104,16 +126,18 @@ def environment():
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters.update(number=number, ratio=ratio, last=last)
+    found.filters.update(number=number, ratio=ratio, last=last, at=at)
     found.globals.update(columns=columns, plot_name=plot_name, groups=groups, moments=MOMENTS)
+    found.globals.update(pages=len(PAGES), rounds=ROUNDS, best=best, begin=BEGIN, end=END)
     return found
 
 
-def between_marks(text, new):
+def between_marks(path, new):
+    text = path.read_text()
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise Incomplete("README.md has lost its marks, %s and %s" % (BEGIN, END))
+        raise Incomplete("%s has lost its marks, %s and %s" % (path.name, BEGIN, END))
     return "%s%s\n%s%s%s" % (before, BEGIN, new, END, after)
 
 
@@ -124,22 +148,29 @@ def tidy(text):
 
 
 def write(data, root=ROOT):
-    """Either everything or, where something is missing, nothing."""
-    templates = environment()
+    """Either everything that the results are enough for or, where something is missing, nothing."""
+    templates, trees = environment(), find_trees(data, "catalogue")
     context = {
         "data": data,
-        "main": headline(data),
-        "trees": find_trees(data),
-        "others": find_trees(data, "others"),
+        "main": headline(trees),
+        "trees": trees,
+        "others": find_trees(data, "documents", "model", "holes"),
+        **applications(data),
         "must": must.rows(data),
         "plots": {one["what"]: plots.slug(one["what"]) + ".svg" for one in data["series"]},
     }
-    readme = root / "README.md"
-    short = tidy(templates.get_template("readme.md").render(context))
-    short = between_marks(readme.read_text(), short)
-    page = tidy(templates.get_template("performance.md").render(context))
-    draw(data, root)
-    write_whole(root / "docs" / "performance.md", page)
+
+    def render(name):
+        return tidy(templates.get_template(name).render(context))
+
+    readme, page = root / "README.md", root / "docs" / "performance.md"
+    short = between_marks(readme, render("readme.md"))
+    if context["main"]:
+        long = render("performance.md")
+        draw(data, context["main"], root)
+    else:
+        long = between_marks(page, render("applications.md"))
+    write_whole(page, long)
     write_whole(readme, short)
 
 

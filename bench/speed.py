@@ -68,8 +68,8 @@ def measure_one(place, contender, against, count, seconds):
         rows = [
             list(threads.map(lambda one: window(one, seconds), servers)) for _ in range(count + 1)
         ]
-        place.check_frozen(contender)
-        if contender.reshares and contender.copies:
+        place.check_frozen(contender, running)
+        if contender.reshares and place.copies():
             # a busy worker's pass lasts until 2 % of its own work paid for it, and ends when it is idle
             time.sleep(INTERVAL)
             place.wait_for_passes(running.workers())

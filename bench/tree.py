@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import contenders
-from bench.contenders import BOTH, CONTENDERS, HAND, NOTHING
+from bench.contenders import BOTH, HAND, NOTHING
 from bench.support import cgroup, limit, pairs, scenario
 from bench.support.place import WORKERS, Place
-from bench.support.result import Skip, Tree
+from bench.support.result import Skip, Tree, last
 from bench.support.spread import ratios, spread
 
 LIMIT = "limit"
@@ -25,12 +25,13 @@ class Plan:
     names: tuple  # of contenders
     newest: bool = True  # else the versions above
     exits: bool = False
+    workers: int = WORKERS
 
 
-ALL = tuple(CONTENDERS)
+ALL = ("no --preload", "nothing", "by hand", "freeze", "reshare", "immortal", BOTH)
 OTHERS = ("nothing", "by hand", "reshare", "immortal", BOTH)
 OLDER = ("by hand", "freeze", "reshare", "immortal", BOTH)
-SMALL = ("documents", "imports", "model", "holes")
+SMALL = ("documents", "model", "holes")
 
 FULL = [
     Plan("catalogue", 150, 5, ALL, exits=True),
@@ -39,7 +40,7 @@ FULL = [
 ]
 QUICK = [
     Plan("catalogue", 40, 1, ALL, exits=True),
-    *(Plan(name, 20 if name != "imports" else 40, 1, ("by hand", "immortal")) for name in SMALL),
+    *(Plan(name, 20, 1, ("by hand", "immortal")) for name in SMALL),
 ]
 
 
@@ -51,6 +52,14 @@ def against(runs, others):
     """Each moment's ratio to what `others` has for it."""
     trees = {name: [run.moments[name].tree for run in runs] for name in runs[0].moments}
     return {name: ratios(values, others(name)) for name, values in trees.items()}
+
+
+def own_against(runs, others):
+    """Each moment's ratio of a worker's own memory."""
+    return {
+        name: ratios(*([at(run.moments, name).private for run in some] for some in (runs, others)))
+        for name in runs[0].moments
+    }
 
 
 def of_forks(runs):
@@ -84,6 +93,7 @@ def one_contender(runs, hands, nothings, limits):
         "to_limit": against(runs, lambda _: [limit.total for limit in limits]),
         # what has no "later" is as it was when everything had been read
         "to_hand": against(runs, lambda name: [at(run.moments, name).tree for run in hands]),
+        "own_to_nothing": own_against(runs, nothings) if nothings else None,
         "fork": of_forks(runs),
         "exit": of_exits(runs) or None,
         "exit_to_nothing": of_exits_against(runs, nothings) if nothings else None,
@@ -91,7 +101,7 @@ def one_contender(runs, hands, nothings, limits):
 
 
 def at(moments, name):
-    return moments[name if name in moments else "everything"]
+    return moments[name] if name in moments else last(moments)
 
 
 def has_group(runs):
@@ -102,7 +112,7 @@ def measure_one(setup, python, plan, with_group):
     rows = contenders.available(python, plan.names)
     names = [LIMIT, *(row.name for row in rows)]
     with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
-        place = Place(setup, python, Path(directory), plan.workload, plan.megabytes)
+        place = Place(setup, python, Path(directory), plan.workload, plan.megabytes, plan.workers)
 
         def run(row):
             setup.say(
@@ -118,7 +128,7 @@ def measure_one(setup, python, plan, with_group):
         workload=plan.workload,
         megabytes=plan.megabytes,
         python=str(python),
-        workers=WORKERS,
+        workers=plan.workers,
         runs=plan.runs,
         limit={
             "parent": spread(limit.parent for limit in limits),
@@ -128,6 +138,7 @@ def measure_one(setup, python, plan, with_group):
         contenders={
             name: one_contender(runs, hands, nothings, limits) for name, runs in columns.items()
         },
+        software=place.application.versions(python.version),
     )
 
 

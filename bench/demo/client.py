@@ -14,12 +14,17 @@ from bench.demo.server import WORKERS, Failed
 SECONDS = 120  # eight workers that load an application at once take a while
 
 
-def ask(port, path):
+def ask(port, path, headers=None):
     connection = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-    connection.sendall(
-        b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-        b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n" % path.encode()
-    )
+    lines = {
+        "Host": "localhost",
+        "Connection": "close",
+        "Content-Length": "1",
+        "Expect": "100-continue",
+        **(headers or {}),
+    }
+    head = "".join("%s: %s\r\n" % line for line in lines.items())
+    connection.sendall(("GET %s HTTP/1.1\r\n%s\r\n" % (path, head)).encode())
     return connection
 
 
@@ -35,10 +40,10 @@ def answer(stream):
     return int(status[1]), headers
 
 
-def round_of(port, path, count=WORKERS):
+def round_of(port, path, count=WORKERS, headers=None):
     """One request for each worker; their pids."""
     with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(ask(port, path)) for _ in range(count)]
+        connections = [stack.enter_context(ask(port, path, headers)) for _ in range(count)]
         streams = [stack.enter_context(connection.makefile("rb")) for connection in connections]
         for stream in streams:
             if answer(stream)[0] != 100:

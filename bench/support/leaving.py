@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median
 
 from bench.demo import client, server
-from bench.support.place import WORKERS
 
 VICTIMS = 2
 SECONDS = 30
@@ -62,7 +61,7 @@ def wait_for_others(running, gone):
     while time.monotonic() < end:
         running.check_alive()
         workers = running.workers()
-        if len(workers) == WORKERS and not set(workers) & set(gone):
+        if len(workers) == running.count and not set(workers) & set(gone):
             return workers
         time.sleep(0.01)
     raise server.Failed("ended workers were not replaced:\n%s" % running.log.read_text())
@@ -77,6 +76,6 @@ def measure(running):
     used = running.workers()[:VICTIMS]
     result = {"used": middle([leave(running, pid) for pid in used])}
     new = [pid for pid in wait_for_others(running, used)][-VICTIMS:]
-    client.round_of(running.port, "/who", WORKERS)
+    client.round_of(running.port, "/who", running.count)
     result["new"] = middle([leave(running, pid) for pid in new])
     return result

@@ -14,7 +14,6 @@ from statistics import median
 from bench.contenders import HAND
 from bench.demo import server
 from bench.support import memory
-from bench.support.place import WORKERS
 
 SECONDS = 60
 
@@ -25,10 +24,11 @@ class Limit:
 
     parent: float
     worker: float
+    workers: int
 
     @property
     def total(self):
-        return self.parent + WORKERS * self.worker
+        return self.parent + self.workers * self.worker
 
 
 def wait_until_stopped(running, find):
@@ -46,10 +46,10 @@ def wait_until_stopped(running, find):
 def measure(place):
     def workers():
         found = running.workers()
-        return found if len(found) == WORKERS else None
+        return found if len(found) == running.count else None
 
     with place.starting(HAND, BENCH_PAUSE="1") as running:
         parent = memory.tree(wait_until_stopped(running, lambda: [running.master]))
         running.process.send_signal(signal.SIGCONT)
         own = median(map(memory.private, wait_until_stopped(running, workers)))
-    return Limit(parent / memory.MB, own / memory.MB)
+    return Limit(parent / memory.MB, own / memory.MB, place.workers)

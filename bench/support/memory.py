@@ -41,6 +41,11 @@ def private(pid):
     return total
 
 
+def maps(pid, name):
+    """Whether a process has a file whose path holds this name."""
+    return any(name in path for path, _ in mappings(pid))
+
+
 def copies(pid):
     """{(device, inode): bytes} of the sealed copies that a process has: each of them is mapped as
     a whole, for reading, in every process that has the arena."""

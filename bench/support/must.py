@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from bench.contenders import BOTH
+from bench.contenders import BOTH, DEFAULT
+from bench.support.place import FEW, WORKERS
 
-HEAD = "gunicorn, 8 workers, 150 MB catalogue, read everything"
+HEAD = "gunicorn; where nothing else is said, 8 workers, 150 MB catalogue, read everything"
 IMMORTAL = (3, 12)
 MODES = ("freeze", "reshare", "immortal", BOTH)
 HOLDS = {"≤": operator.le, "≥": operator.ge}
@@ -52,11 +53,31 @@ def minor(tree):
     return tuple(map(int, tree["python"].split()[0].split(".")[:2]))
 
 
-def catalogues(data, contender):
+def find(data, workload, workers, contender):
     """[(the tree, the contender's part of it)]"""
     for tree in data["trees"]:
-        if tree["workload"] == "catalogue" and contender in tree["contenders"]:
-            yield tree, tree["contenders"][contender]
+        if (tree["workload"], tree["workers"]) == (workload, workers):
+            if contender in tree["contenders"]:
+                yield tree, tree["contenders"][contender]
+
+
+def catalogues(data, contender):
+    return find(data, "catalogue", WORKERS, contender)
+
+
+def of_applications(data):
+    """What `site` measures: only LD_PRELOAD is set."""
+    start = "3.12 and later, only LD_PRELOAD, %d workers, " % FEW
+    for tree, part in find(data, "catalogue", FEW, DEFAULT):
+        if minor(tree) >= IMMORTAL:
+            what = start + "the catalogue: their own memory together"
+            own = {name: FEW * value for name, value in part["private"]["everything"].items()}
+            yield row("own", what, "CPython " + tree["python"], "≤", 16, own, "MB")
+    for tree, part in find(data, "site", FEW, DEFAULT):
+        if minor(tree) >= IMMORTAL:
+            what = start + "the site, 24 rounds: own memory of a worker ÷ nothing"
+            ratio = part["own_to_nothing"]["rounds"]
+            yield row("site", what, "CPython " + tree["python"], "≤", 0.65, ratio)
 
 
 def of_memory(data):
@@ -130,7 +151,7 @@ def of_forks(data):
 
 def rows(data):
     """In the order of the table; those that this run has measured."""
-    return [*of_memory(data), *of_speed(data), *of_exits(data), *of_forks(data)]
+    return [*of_applications(data), *of_memory(data), *of_speed(data), *of_exits(data), *of_forks(data)]
 
 
 def show(console, data):

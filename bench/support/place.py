@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.demo import server
-from bench.support.setup import ROOT
+from bench.support import applications, memory
 
-WORKERS = 8
+WORKERS = 8  # where nothing else is said
+FEW = 4  # in `site`
+LIBRARY = "libgcfreeze.so"
 SECONDS = 30
 
 
@@ -23,6 +25,11 @@ class Place:
     directory: Path
     workload: str = "catalogue"
     megabytes: float = 150
+    workers: int = WORKERS
+
+    @property
+    def application(self):
+        return applications.of(self.workload)
 
     @property
     def events(self):
@@ -39,7 +46,7 @@ class Place:
         return dataclasses.replace(self, directory=directory)
 
     def environment(self, contender):
-        knobs = dict(contender.knobs)
+        knobs = dict(contender.knobs or ())
         if knobs:
             knobs.update(GCFREEZE_LOG="info", GCFREEZE_LOG_FORMAT="json")
             knobs["GCFREEZE_LOG_FILE"] = str(self.events)
@@ -47,15 +54,14 @@ class Place:
             knobs,
             HOME=str(self.directory),
             PYTHONHASHSEED="0",
-            BENCH_WORKLOAD=self.workload,
-            BENCH_MEGABYTES=str(self.megabytes),
+            **self.application.environment(self),
         )
 
     def kind(self, contender, prefix=()):
         return server.Kind(
-            python=str(ROOT / ".venv" / ("gunicorn-" + self.python.version) / "bin" / "python"),
-            workers=WORKERS,
-            application="bench.workloads.app:application",
+            python=str(self.application.python(self.python.version)),
+            workers=self.workers,
+            application=self.application.name,
             options=("--timeout", "120", *contender.options),
             prefix=prefix,
         )
@@ -65,7 +71,7 @@ class Place:
         """A server that may still load."""
         for file in (self.events, self.forks):
             file.unlink(missing_ok=True)
-        library = self.setup.library if contender.knobs else None
+        library = self.setup.library if contender.preloads else None
         env = {**self.environment(contender), **extra}
         with server.running(
             library, self.directory / "log", self.kind(contender, prefix), **env
@@ -104,10 +110,18 @@ class Place:
             time.sleep(0.1)
         raise server.Failed("a worker made no pass")
 
-    def check_frozen(self, contender):
+    def modes(self):
+        return {event["mode"] for event in self.read_events("freeze")}
+
+    def copies(self):
+        """Counts are written, so that there is something to give back."""
+        return self.modes() == {"freeze"}
+
+    def check_frozen(self, contender, running):
         """A contender that did not do what it is here for would be measured as another one."""
-        if contender.knobs:
-            mode = dict(contender.knobs)["GCFREEZE_MODE"]
-            found = {event["mode"] for event in self.read_events("freeze")}
-            if found != {mode}:
-                raise server.Failed("%s: frozen with %s" % (contender.name, sorted(found)))
+        wanted = dict(contender.knobs or ()).get("GCFREEZE_MODE")
+        if wanted and self.modes() != {wanted}:
+            raise server.Failed("%s: frozen with %s" % (contender.name, sorted(self.modes())))
+        for pid in [running.master, *running.workers()]:
+            if memory.maps(pid, LIBRARY) != contender.preloads:
+                raise server.Failed("%s: is the library in process %d?" % (contender.name, pid))

@@ -10,11 +10,20 @@ MOMENTS = {
     "start": "one request to each worker",
     "little": "125 requests that read one entry, to each",
     "much": "25 requests that read 1 % of all entries, to each",
+    "once": "each page, to each worker",
+    "rounds": "24 rounds of all pages: each worker has served as many as the others",
     "collection": "a garbage collection in each worker",
     "everything": "each worker has read everything",
     "later": "10 seconds without a request",
     "kept": "each worker has kept 1 MB more",
 }
+
+
+
+
+def last(moments):
+    """Of a contender's moments that when it has done everything and given back what it can."""
+    return next(moments[name] for name in ("later", "everything", "collection") if name in moments)
 
 
 @dataclass
@@ -42,13 +51,15 @@ class Tree:
     runs: int
     limit: dict  # {"parent", "worker", "total"}
     contenders: dict  # {name: {"tree": {moment: spread}, ...}}
+    software: dict  # {package: version} of the application
 
     def machine(self):
         return asdict(self)
 
     def show(self, console):
-        title = "%s, %g MB, CPython %s, %d workers: MB of the whole server, median of %d"
-        values = (self.workload, self.megabytes, self.python, self.workers, self.runs)
+        size = ", %g MB" % self.megabytes if self.megabytes else ""
+        title = "%s%s, CPython %s, %d workers: MB of the whole server, median of %d"
+        values = (self.workload, size, self.python, self.workers, self.runs)
         console.print(title % values, style="bold", markup=False)
         found = {moment for row in self.contenders.values() for moment in row["tree"]}
         moments = [moment for moment in MOMENTS if moment in found]
@@ -58,8 +69,7 @@ class Tree:
             table.add_column(name, justify="right", no_wrap=True)
         for name, row in self.contenders.items():
             cells = [number(row["tree"].get(moment)) for moment in moments]
-            best = row["to_limit"].get("later") or row["to_limit"]["everything"]
-            table.add_row(name, *cells, "%.2f" % best["median"])
+            table.add_row(name, *cells, "%.2f" % last(row["to_limit"])["median"])
         table.add_row("the limit", *[""] * len(moments), number(self.limit["total"]), style="green")
         console.print(table)
 

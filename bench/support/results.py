@@ -11,7 +11,7 @@ from bench.support.projection import Projection
 from bench.support.result import Skip, Speed, Tree
 from bench.support.series import Series
 
-VERSION = 2
+VERSION = 3
 SECTIONS = {
     Figure: "figures",
     Series: "series",

@@ -10,54 +10,17 @@
 Every answer carries the pid of the worker. Environment:
 
     BENCH_WORKLOAD, BENCH_MEGABYTES    what to hold
-    BENCH_FORKS      a file: one line for each fork, how many nanoseconds it took in the parent
-    BENCH_PAUSE      stops (SIGSTOP) the parent right before its first fork, and each worker before
-                     its first instruction that is not the interpreter's
+    and what hooks.py names
 """
 
 import gc
 import json
 import os
-import signal
-import time
 
 from bench import workloads
+from bench.workloads import hooks
 
-
-def time_forks(path):
-    """The interval holds what is done in other hooks, too: those that are older than this."""
-    began = [0]
-
-    def before():
-        began[0] = time.perf_counter_ns()
-
-    def after():
-        elapsed = time.perf_counter_ns() - began[0]
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(file, b"%d\n" % elapsed)
-        os.close(file)
-
-    os.register_at_fork(before=before, after_in_parent=after)
-
-
-def pause():
-    def stop():
-        os.kill(os.getpid(), signal.SIGSTOP)
-
-    def before():
-        if pending:
-            pending.clear()
-            stop()
-
-    pending = [True]
-    os.register_at_fork(before=before, after_in_child=stop)
-
-
-if "BENCH_FORKS" in os.environ:
-    time_forks(os.environ["BENCH_FORKS"])
-if "BENCH_PAUSE" in os.environ:
-    pause()
-
+hooks.install()
 workload = workloads.find(os.environ["BENCH_WORKLOAD"])
 heap = workload.build(float(os.environ["BENCH_MEGABYTES"]))
 cache = []

@@ -30,12 +30,16 @@ def around(value):
     return spread([0.9 * value, value, 1.1 * value])
 
 
+ONLY_SITE = {"once", "rounds"}
+ONLY_HEAP = {"little", "much", "everything", "kept"}
+
+
 def of_moments(value, without=()):
     return {name: around(value) for name in MOMENTS if name not in without}
 
 
-def part(megabytes, limit, hand, later=True):
-    without = () if later else ("later",)
+def part(megabytes, limit, hand, later=True, others=ONLY_SITE):
+    without = others if later else others | {"later"}
     one_exit = {"ms": around(20), "cpu_ms": around(10), "faults": around(1000)}
     return {
         "tree": of_moments(megabytes, without),
@@ -44,6 +48,7 @@ def part(megabytes, limit, hand, later=True):
         "faults": of_moments(megabytes * 10, without),
         "to_limit": of_moments(megabytes / limit, without),
         "to_hand": of_moments(megabytes / hand, without),
+        "own_to_nothing": of_moments(megabytes / 1340, without),
         "fork": {"first": around(30), "later": around(2)},
         "exit": {"used": one_exit, "new": one_exit},
         "exit_to_nothing": {"used": around(0.1), "new": around(0.2)},
@@ -66,6 +71,26 @@ def tree(python="3.13.0", workload="catalogue", immortal=190):
             "immortal": part(immortal, 168, 1300, later=False),
             "immortal + reshare": part(186, 168, 1300),
         },
+        software={},
+    )
+
+
+def application(workload="site", python="3.13.0", default=400):
+    others = ONLY_HEAP if workload == "site" else ONLY_SITE
+    return Tree(
+        workload=workload,
+        megabytes=0 if workload == "site" else 150,
+        python=python,
+        workers=4,
+        runs=3,
+        limit={"parent": around(100), "worker": around(1), "total": around(104)},
+        contenders={
+            "nothing": part(1340, 104, 1300, later=False, others=others),
+            "by hand": part(1300, 104, 1300, later=False, others=others),
+            "default": part(default, 104, 1300, later=False, others=others),
+            "default + reshare": part(default - 20, 104, 1300, others=others),
+        },
+        software={"Wagtail": "8.0"} if workload == "site" else {},
     )
 
 
@@ -86,6 +111,8 @@ def finds():
         tree(),
         tree("3.8.18"),
         tree(workload="documents"),
+        application(),
+        application("catalogue", default=30),
         speed(),
         Figure("time added to true", "true", "us", {"without": 300.0, "with": 350.0}, 50.0, 100),
         Figure("time added to a script", "3.13.0", "%", {"without": 1.0}, 0.1, None, (-0.2, 0.4)),

@@ -6,13 +6,16 @@ import re
 import pytest
 
 from bench import docs
+from conftest import application
 
 README = "# Title\n\nbefore\n%s\nold\n%s\nafter\n" % (docs.BEGIN, docs.END)
+PAGE = README.replace("Title", "Page")
 
 
 @pytest.fixture
 def root(tmp_path):
     (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "performance.md").write_text(PAGE)
     (tmp_path / "README.md").write_text(README)
     return tmp_path
 
@@ -25,7 +28,7 @@ def pictures():
 @pytest.fixture(autouse=True)
 def without_pictures(request, monkeypatch):
     if "pictures" not in request.fixturenames:
-        monkeypatch.setattr(docs, "draw", lambda data, root: None)
+        monkeypatch.setattr(docs, "draw", lambda data, main, root: None)
 
 
 def written(root, data):
@@ -70,7 +73,7 @@ def test_the_readme_changes_between_its_marks_alone(root, results):
     text = (root / "README.md").read_text()
     assert text.startswith("# Title\n\nbefore\n" + docs.BEGIN)
     assert text.endswith(docs.END + "\nafter\n") and "\nold\n" not in text
-    assert "CPython 3.8.18 | CPython 3.13.0" in text
+    assert "| 1,340 | 400 (-70 %) | 380 (-72 %) | 1,340 | 400 (-70 %) | 380 (-72 %) |" in text
 
 
 def test_writing_twice_changes_nothing(root, results, pictures):
@@ -97,11 +100,37 @@ def test_what_was_skipped_is_said(root, results):
     assert "a server's control group: there is none" in text
 
 
-def test_without_the_main_benchmark_nothing_is_written(root, results, pictures):
-    with pytest.raises(docs.Incomplete, match="no whole run of `tree`"):
-        docs.write({**results.data, "trees": []}, root)
+def test_without_the_applications_nothing_is_written(root, results, pictures):
+    main = [tree for tree in results.data["trees"] if tree["workers"] == 8]
+    with pytest.raises(docs.Incomplete, match="no whole run of `site`"):
+        docs.write({**results.data, "trees": main}, root)
     assert (root / "README.md").read_text() == README
-    assert list((root / "docs").iterdir()) == []
+    assert (root / "docs" / "performance.md").read_text() == PAGE
+    assert len(list((root / "docs").iterdir())) == 1
+
+
+def test_the_applications_alone_are_a_part_of_the_page(root, results, pictures):
+    found = [tree for tree in results.data["trees"] if tree["workers"] == 4]
+    text = written(root, {**results.data, "trees": found})
+    assert text.startswith("# Page\n\nbefore\n" + docs.BEGIN) and "\nold\n" not in text
+    assert "## Two real applications" in text and text.endswith(docs.END + "\nafter\n")
+    assert "400 (-70 %)" in (root / "README.md").read_text()
+    assert not (root / "docs" / "plots").exists()
+
+
+def test_the_part_is_the_same_within_the_whole_page(root, results):
+    whole = written(root, results.data)
+    again = [tree for tree in results.data["trees"] if tree["workers"] == 4]
+    assert "Wagtail 8.0" in whole
+    assert written(root, {**results.data, "trees": again}) == whole
+
+
+def test_another_version_is_told_beside_the_readme_s_table(root, results):
+    data = copy.deepcopy(results.data)
+    more = [application(name, "3.11.7", 700).machine() for name in ("site", "catalogue")]
+    docs.write({**data, "trees": data["trees"] + more}, root)
+    text = (root / "README.md").read_text()
+    assert "On CPython 3.11.7" in text and "1,340, 700 and 680 MB (plain" in text
 
 
 def test_a_readme_without_marks_is_left_alone(root, results):
@@ -141,3 +170,13 @@ def test_a_reason_is_given_to_the_row_that_it_is_for(root, results):
     speed["contender"] = "freeze"
     text = written(root, data).partition("## Must show")[2]
     assert "p99 ÷ nothing, freeze: **no reason has been found yet**" in text
+
+
+def test_a_default_that_is_the_best_has_none_beside_it(root, results):
+    data = copy.deepcopy(results.data)
+    for tree in data["trees"]:
+        if "default + reshare" in tree["contenders"]:
+            tree["contenders"]["default + reshare"] = tree["contenders"]["default"]
+    docs.write(data, root)
+    row = "| 1,340 | 400 (-70 %) | the same | 1,340 | 400 (-70 %) | the same |"
+    assert row in (root / "README.md").read_text()

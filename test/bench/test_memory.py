@@ -121,3 +121,8 @@ def test_a_control_group_counts_what_starts_in_it():
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     assert not folder.exists()
+
+
+def test_a_process_has_the_files_that_it_maps():
+    assert memory.maps(os.getpid(), "/libc")
+    assert not memory.maps(os.getpid(), "/no-such-library")

@@ -2,7 +2,7 @@
 
 from bench.support import must
 from bench.support.figure import Figure
-from conftest import speed, tree
+from conftest import application, speed, tree
 
 
 def data(*finds):
@@ -41,6 +41,28 @@ def test_only_versions_without_immortal_objects_are_judged_by_reshare_alone():
 
 def test_other_workloads_and_other_contenders_have_no_bound():
     assert not must.rows(data(tree(workload="documents"), speed(contender="by hand")))
+
+
+def test_of_the_site_the_default_is_judged_where_all_rounds_are_done():
+    found = rows("site", application(default=800), application(python="3.12.1", default=900))
+    assert [(row.subject, row.within) for row in found] == [
+        ("CPython 3.13.0", True),
+        ("CPython 3.12.1", False),
+    ]
+    assert not rows("site", application(python="3.11.7"))
+
+
+def test_of_the_small_catalogue_all_workers_together():
+    (good,) = rows("own", application("catalogue", default=30))
+    assert good.within and good.found == "12 MB [10.8, 13.2]", "a part's own memory is a tenth"
+    (bad,) = rows("own", application("catalogue", default=50))
+    assert not bad.within
+    assert not rows("own", application("catalogue", python="3.11.7"))
+
+
+def test_a_server_with_other_workers_is_another_one():
+    assert not rows("limit-immortal", application("catalogue"))
+    assert not rows("own", tree())
 
 
 def test_the_library_s_own_part_of_a_fork_of_four_gigabytes():
