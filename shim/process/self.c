@@ -41,62 +41,9 @@ static void make_mark(void) {
     errno = saved_errno;
 }
 
-static void copy(char *destination, const char *source) {
-    size_t length = strlen(source);
-    if (length >= GF_SELF_NAME_SIZE)
-        length = GF_SELF_NAME_SIZE - 1;
-    memcpy(destination, source, length);
-    destination[length] = '\0';
-}
-
-static const char *last_part(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* Options of the python executable that take a value in the next argument if none is attached
- * (Python/getopt.c: "c:m:W:X:" and the long option --check-hash-based-pycs). */
-static bool takes_value(char option) {
-    return strchr("cmWX", option) != NULL;
-}
-
-/* `python [options] [-m module | -c command | script]` */
-static void parse_python_options(int argc, char **argv) {
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        if (argument[0] != '-') {
-            copy(names.script, last_part(argument));
-            return;
-        }
-        if (argument[1] == '\0')
-            return; /* standard input */
-        if (argument[1] == '-') {
-            if (strcmp(argument, "--check-hash-based-pycs") == 0)
-                i++;
-            continue;
-        }
-        for (const char *option = argument + 1; *option; option++) {
-            if (!takes_value(*option))
-                continue;
-            const char *value = option[1] ? option + 1 : i + 1 < argc ? argv[i + 1] : "";
-            if (*option == 'm')
-                copy(names.module, value);
-            if (*option == 'm' || *option == 'c')
-                return;
-            if (!option[1])
-                i++;
-            break;
-        }
-    }
-}
-
 void gf_self_init(int argc, char **argv) {
     known_pid = getpid();
-    if (argc < 1 || !argv || !argv[0])
-        return;
-    copy(names.program, last_part(argv[0]));
-    if (strncmp(names.program, "python", 6) == 0)
-        parse_python_options(argc, argv);
+    gf_names_read(argc, argv, &names);
 }
 
 const struct gf_self *gf_self_names(void) {
@@ -104,9 +51,7 @@ const struct gf_self *gf_self_names(void) {
 }
 
 const char *gf_self_title(void) {
-    if (names.script[0])
-        return names.script;
-    return names.module[0] ? names.module : names.program;
+    return gf_names_title(&names);
 }
 
 enum gf_kin gf_self_kin(void) {
@@ -148,7 +93,7 @@ bool gf_self_strip_preload(const char *name) {
         char *next = entry + length;
         char kept = *next;
         *next = '\0';
-        bool ours = is_version_of(last_part(entry), name);
+        bool ours = is_version_of(gf_names_last_part(entry), name);
         *next = kept;
         found = found || ours;
         if (!ours && length > 0) {

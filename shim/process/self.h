@@ -9,18 +9,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define GF_SELF_NAME_SIZE 128
+#include "process/names.h"
 
 enum gf_kin {
     GF_KIN_SAME,    /* the process that gf_self_init or gf_self_child saw last */
     GF_KIN_COPY,    /* a child whose fork passed us by: daemon(3), _Fork, clone */
     GF_KIN_BORROWER /* a child that runs in its parent's memory (vfork): touch nothing */
-};
-
-struct gf_self {
-    char program[GF_SELF_NAME_SIZE]; /* last part of argv[0], "python3.13" */
-    char script[GF_SELF_NAME_SIZE];  /* "gunicorn" of `python /usr/bin/gunicorn`; or empty */
-    char module[GF_SELF_NAME_SIZE];  /* "celery" of `python -m celery`; or empty */
 };
 
 /* Copies the names, because programs overwrite their argv (setproctitle). NULL arguments leave them

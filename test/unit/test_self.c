@@ -15,72 +15,6 @@
 
 /* ---- names ---- */
 
-enum { ARGUMENTS = 8 };
-#define OF_40  "abcdefghijklmnopqrstuvwxyz0123456789ABCD"
-#define OF_120 OF_40 OF_40 OF_40
-
-static const struct {
-    const char *argv[ARGUMENTS];
-    const char *names; /* program|script|module */
-} commands[] = {
-    {{"/usr/bin/python3.13", "/usr/bin/gunicorn", "-w", "4"}, "python3.13|gunicorn|"},
-    {{"python3", "app.py", "-m", "x"}, "python3|app.py|"},
-    {{"python3", "-m", "celery", "-A", "app"}, "python3||celery"},
-    {{"python3", "-mcelery"}, "python3||celery"},
-    {{"python3", "-Im", "celery.bin", "worker"}, "python3||celery.bin"},
-    {{"python3", "-Imcelery"}, "python3||celery"},
-    {{"python3", "-m"}, "python3||"},
-    {{"python3", "-c", "print()", "app.py"}, "python3||"},
-    {{"python3", "-cprint()", "app.py"}, "python3||"},
-    {{"python3", "-Ic", "print()", "app.py"}, "python3||"},
-    {{"python3", "-W", "error", "app.py"}, "python3|app.py|"},
-    {{"python3", "-Werror", "app.py"}, "python3|app.py|"},
-    {{"python3", "-X", "dev", "app.py"}, "python3|app.py|"},
-    {{"python3", "-Xdev", "-X", "importtime", "-u", "app.py"}, "python3|app.py|"},
-    {{"python3", "-bX", "dev", "-m", "celery"}, "python3||celery"},
-    {{"python3", "-X"}, "python3||"},
-    {{"python3", "-OO", "-u", "-B", "app.py"}, "python3|app.py|"},
-    {{"python3", "--check-hash-based-pycs", "always", "app.py"}, "python3|app.py|"},
-    {{"python3", "--help-all", "app.py"}, "python3|app.py|"},
-    {{"python3", "--", "app.py"}, "python3|app.py|"},
-    {{"python3", "-", "app.py"}, "python3||"},
-    {{"python3"}, "python3||"},
-    {{"python3", ""}, "python3||"},
-    {{"python3", "/srv/app/"}, "python3||"}, /* a folder: its name ends before the slash */
-    {{"/opt/venv/bin/python", "manage.py", "runserver"}, "python|manage.py|"},
-    {{"uwsgi", "--http", ":80", "app.py"}, "uwsgi||"},
-    {{"/usr/sbin/apache2", "-m", "x"}, "apache2||"},
-    {{"/bin/sh", "python3"}, "sh||"},
-    {{""}, "||"},
-    {{"/"}, "||"},
-    {{NULL}, "||"},
-    {{"python3", OF_120 ".123456"}, "python3|" OF_120 ".123456|"},
-    {{"python3", OF_120 ".1234567"}, "python3|" OF_120 ".123456|"}, /* 127 bytes are kept */
-    {{"python3", "-m", OF_120 OF_120}, "python3||" OF_120 "abcdefg"},
-};
-
-static void tell_names(void *argument) {
-    char *const *argv = argument;
-    int argc = 0;
-    while (argv[argc])
-        argc++;
-    gf_self_init(argc, argument);
-    const struct gf_self *names = gf_self_names();
-    dprintf(STDERR_FILENO, "%s|%s|%s", names->program, names->script, names->module);
-}
-
-static void the_command_line_says_what_runs(void **state) {
-    (void)state;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        char text[1024];
-        const char *argv[ARGUMENTS + 1] = {NULL};
-        memcpy(argv, commands[i].argv, sizeof commands[i].argv);
-        assert_child_succeeded(gf_test_child(tell_names, argv, text, sizeof text), text);
-        if (strcmp(text, commands[i].names) != 0)
-            fail_msg("row %zu: %s and not %s", i, text, commands[i].names);
-    }
-}
-
 static void a_libc_without_arguments_leaves_the_names_empty(void **state) {
     (void)state;
     gf_self_init(0, NULL);
@@ -98,30 +32,6 @@ static void names_outlive_an_overwritten_command_line(void **state) {
     memset(script, 'x', sizeof script - 1);
     assert_string_equal(gf_self_names()->program, "python3");
     assert_string_equal(gf_self_title(), "gunicorn");
-}
-
-static void tell_title(void *argument) {
-    tell_names(argument);
-    dprintf(STDERR_FILENO, " %s", gf_self_title());
-}
-
-static void the_title_is_script_or_module_or_program(void **state) {
-    static const struct {
-        const char *argv[4];
-        const char *text;
-    } rows[] = {
-        {{"python3", "gunicorn"}, "python3|gunicorn| gunicorn"},
-        {{"python3", "-m", "celery"}, "python3||celery celery"},
-        {{"python3", "-c", "pass"}, "python3|| python3"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char text[256];
-        const char *argv[5] = {NULL};
-        memcpy(argv, rows[i].argv, sizeof rows[i].argv);
-        assert_child_succeeded(gf_test_child(tell_title, argv, text, sizeof text), text);
-        assert_string_equal(text, rows[i].text);
-    }
 }
 
 /* ---- kin ---- */
@@ -317,10 +227,8 @@ static void our_entry_and_no_other_leaves_ld_preload(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_command_line_says_what_runs),
         cmocka_unit_test(a_libc_without_arguments_leaves_the_names_empty),
         cmocka_unit_test(names_outlive_an_overwritten_command_line),
-        cmocka_unit_test(the_title_is_script_or_module_or_program),
         cmocka_unit_test(the_loading_process_is_the_same),
         cmocka_unit_test(a_forked_child_is_a_copy_until_it_says_otherwise),
         cmocka_unit_test(a_fork_that_passed_libc_by_is_a_copy),
