@@ -12,6 +12,7 @@
 #include "base/machine.h"
 #include "checks.h"
 #include "core/config.h"
+#include "image.h"
 #include "library.h"
 #include "settings.h"
 

@@ -2,10 +2,10 @@
 #ifndef GF_CLI_CHECKS_H
 #define GF_CLI_CHECKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "target.h"
 #include "tree.h"
 
 /* In the order of how bad it is: the worst one is the program's exit code. */
@@ -21,8 +21,15 @@ const char *gf_check_library(void);
 /* A command that is to be started, with its arguments. */
 void gf_check_command(char **command, const char *library);
 
-/* Does the server load the application before it forks? */
-void gf_check_preloading(char **command, const struct gf_target *target);
+/* The interpreter that executes a command. */
+struct gf_interpreter {
+    bool known;         /* it works with the library; then the next two are set */
+    bool immortal;      /* it can make objects immortal */
+    char obstacle[128]; /* why it cannot: "needs CPython 3.12" */
+};
+
+/* Does the server load the application before it forks workers? */
+void gf_check_preloading(char *const *command, const struct gf_interpreter *interpreter);
 
 /* Settings, libunwind, other preloaded libraries, the kernel. */
 void gf_check_surroundings(void);

@@ -5,10 +5,10 @@
 #include "base/text.h"
 
 enum { KEEP, DEFER };
-enum { CALLER_SIZE = 128 };
+enum { CALLER_SIZE = 128, PAIR_SIZE = 128 };
 
 const struct gf_host_row gf_host_rows[] = {
-#define HOST(kind, startup, name, programs, when, callers, loads, settings, advice, why)           \
+#define HOST(kind, startup, name, programs, when, callers, loads, settings, starts, advice, why)   \
     {GF_HOST_##kind, startup, name, programs, when, callers, loads},
 #include "core/hosts.def"
 #undef HOST
@@ -17,27 +17,43 @@ const size_t gf_host_count = sizeof gf_host_rows / sizeof *gf_host_rows;
 
 /* Arguments by the patterns of one column: some must not match, and of the others one must. */
 struct matches {
-    bool wanted, found, unwanted;
+    bool wanted;
+    int found, unwanted; /* which argument; 0: none */
 };
+
+/* An argument; or an option and its value, which is the next one. */
+static bool match_one(const char *pattern, size_t length, int argc, char *const *argv, int which) {
+    char pair[PAIR_SIZE];
+    struct gf_text text;
+    if (gf_text_glob(pattern, length, argv[which]))
+        return true;
+    if (*pattern != '-' || which + 1 >= argc)
+        return false;
+    gf_text_init(&text, pair, sizeof pair);
+    gf_text_add(&text, argv[which]);
+    gf_text_add_char(&text, ' ');
+    gf_text_add(&text, argv[which + 1]);
+    return !text.truncated && gf_text_glob(pattern, length, pair);
+}
 
 static struct matches match(const char *patterns, int argc, char *const *argv) {
     struct matches matches = {0};
     while (*patterns) {
         patterns += strspn(patterns, ", ");
         size_t length = strcspn(patterns, ",");
-        bool not = *patterns == '!';
-        bool any = false;
+        bool must_not = *patterns == '!';
+        int any = 0;
         for (int i = 1; i < argc && !any; i++)
-            any = gf_text_glob(patterns + not, length - not, argv[i]);
-        matches.wanted = matches.wanted || !not ;
-        matches.found = matches.found || (any && !not );
-        matches.unwanted = matches.unwanted || (any && not );
+            any = match_one(patterns + must_not, length - must_not, argc, argv, i) ? i : 0;
+        int *where = must_not ? &matches.unwanted : &matches.found;
+        *where = *where ? *where : any;
+        matches.wanted = matches.wanted || !must_not;
         patterns += length;
     }
     return matches;
 }
 
-static bool has_program(const struct gf_host_row *row, const struct gf_self *self) {
+bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self) {
     return (self->program[0] && gf_text_any_glob(row->programs, self->program)) ||
            (self->script[0] && gf_text_any_glob(row->programs, self->script)) ||
            (self->module[0] && gf_text_any_glob(row->programs, self->module));
@@ -51,7 +67,7 @@ static bool has_arguments(const struct gf_host_row *row, int argc, char *const *
 const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv) {
     for (size_t i = 0; i < gf_host_count; i++) {
         const struct gf_host_row *row = &gf_host_rows[i];
-        if (has_program(row, self) && has_arguments(row, argc, argv))
+        if (gf_host_has_name(row, self) && has_arguments(row, argc, argv))
             return row;
     }
     return NULL;
@@ -82,11 +98,32 @@ const struct gf_host_row *gf_hosts_find_caller(const char *callers,
     return named;
 }
 
-enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv) {
+enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv,
+                                  int *ret_because) {
     struct matches matches = match(row->loads, argc, argv);
+    if (ret_because)
+        *ret_because = matches.unwanted ? matches.unwanted : matches.found;
     if (matches.unwanted)
         return GF_PRELOADS_NOT;
     return matches.found || !matches.wanted ? GF_PRELOADS : GF_PRELOADS_MAYBE;
+}
+
+const char *gf_host_habit(const struct gf_host_row *row, enum gf_preloads preloads) {
+    switch ((enum gf_host_kind)row->kind) {
+    case GF_HOST_PREFORK:
+        return preloads == GF_PRELOADS         ? "preloads"
+               : preloads == GF_PRELOADS_MAYBE ? "may preload"
+                                               : "is told not to preload";
+    case GF_HOST_LAZY:
+        return "loads in each worker";
+    case GF_HOST_SPAWNS:
+        return "starts its workers as new programs";
+    case GF_HOST_SUPERVISES:
+        return "starts other programs";
+    case GF_HOST_SINGLE:
+        break;
+    }
+    return "forks no workers";
 }
 
 const char *gf_host_function(size_t index) {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "process/self.h"
+#include "process/names.h"
 
 /* As hosts.def says what they are. */
 enum gf_host_kind {
@@ -22,11 +22,14 @@ enum gf_host_kind {
 /* What the library reads of a row. No pointers: the loader would write to them in every process. */
 struct gf_host_row {
     char kind, defers;
-    char name[32], programs[80], when[56], callers[40], loads[48];
+    char name[32], programs[80], when[56], callers[40], loads[56];
 };
 
 extern const struct gf_host_row gf_host_rows[];
 extern const size_t gf_host_count;
+
+/* Is it one of the row's programs, whatever its arguments? */
+bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self);
 
 /* The row of a program, or NULL. argv is as the program was given it, before it overwrites that. */
 const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv);
@@ -37,9 +40,14 @@ const struct gf_host_row *gf_hosts_find_caller(const char *callers,
                                                const struct gf_host_row *named);
 
 /* Do the arguments make a PREFORK row load before it forks? Its configuration file may say so, too,
- * and is not looked at: MAYBE. */
+ * and is not looked at: MAYBE. *ret_because, unless it is NULL: the argument that decides, by its
+ * index; 0: none does. */
 enum gf_preloads { GF_PRELOADS_NOT, GF_PRELOADS_MAYBE, GF_PRELOADS };
-enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv);
+enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv,
+                                  int *ret_because);
+
+/* What it does, to follow its name: "preloads". `preloads` counts for PREFORK rows. */
+const char *gf_host_habit(const struct gf_host_row *row, enum gf_preloads preloads);
 
 /* The C functions among the callers, counted from 0; NULL: there are no more. */
 const char *gf_host_function(size_t index);

@@ -36,25 +36,6 @@ static void choose_immortal(void) {
     gf_session_tell(GF_LOG_WARN, line.data);
 }
 
-/* What a row says about its workers. */
-static const char *habit(const struct gf_host_row *row, enum gf_preloads preloads) {
-    switch ((enum gf_host_kind)row->kind) {
-    case GF_HOST_PREFORK:
-        return preloads == GF_PRELOADS         ? " preloads"
-               : preloads == GF_PRELOADS_MAYBE ? " may preload"
-                                               : " is told not to preload";
-    case GF_HOST_LAZY:
-        return " loads in each worker";
-    case GF_HOST_SPAWNS:
-        return " starts its workers as new programs";
-    case GF_HOST_SUPERVISES:
-        return " starts other programs";
-    case GF_HOST_SINGLE:
-        break;
-    }
-    return " forks no workers";
-}
-
 static void choose_auto(const struct gf_host_row *row) {
     const struct gf_session *s = &gf_session;
     char why[64];
@@ -63,11 +44,12 @@ static void choose_auto(const struct gf_host_row *row) {
         set(false, "auto: not a server that is known", "", "");
         return;
     }
-    enum gf_preloads preloads = gf_host_preloads(row, s->argc, s->argv);
+    enum gf_preloads preloads = gf_host_preloads(row, s->argc, s->argv, NULL);
     gf_text_init(&text, why, sizeof why);
     gf_text_add(&text, "auto: ");
     gf_text_add(&text, row->name);
-    gf_text_add(&text, habit(row, preloads));
+    gf_text_add_char(&text, ' ');
+    gf_text_add(&text, gf_host_habit(row, preloads));
     bool wanted = row->kind == GF_HOST_PREFORK && preloads != GF_PRELOADS_NOT;
     const char *obstacle = wanted ? s->runtime->immortal_obstacle() : NULL;
     set(wanted && !obstacle, why, obstacle ? "; immortal " : "", obstacle ? obstacle : "");

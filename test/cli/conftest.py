@@ -1,5 +1,6 @@
 """The program `gcfreeze` as a person would use it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -49,3 +50,24 @@ def gcfreeze():
 def newest_python():
     command = [str(ROOT / "script" / "pythons"), "--newest"]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+GOOD, WARNINGS, FAILURE = 0, 1, 2  # what `gcfreeze doctor` exits with
+
+
+def findings(outcome):
+    """{topic: (mark, finding)} of the last finding of each topic."""
+    return {f["topic"]: (f["mark"], f["finding"]) for f in json.loads(outcome.stdout)}
+
+
+@pytest.fixture
+def server(tmp_path):
+    """server("gunicorn"): a script of that name, executed by the newest Python."""
+
+    def make(name, text="import sys\n"):
+        path = tmp_path / name
+        path.write_text("#!%s\n%s" % (newest_python(), text))
+        path.chmod(0o755)
+        return path
+
+    return make

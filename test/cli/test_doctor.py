@@ -8,14 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import LIBRARY, PROGRAM, clean_environment, newest_python
-
-GOOD, WARNINGS, FAILURE = 0, 1, 2
-
-
-def findings(outcome):
-    """{topic: (mark, finding)} of the last finding of each topic."""
-    return {f["topic"]: (f["mark"], f["finding"]) for f in json.loads(outcome.stdout)}
+from conftest import FAILURE, GOOD, LIBRARY, PROGRAM, WARNINGS, clean_environment, findings, newest_python
 
 
 def patched(source, path, *replacements):
@@ -28,25 +21,12 @@ def patched(source, path, *replacements):
     return path
 
 
-@pytest.fixture
-def server(tmp_path):
-    """server("gunicorn"): a script of that name, executed by the newest Python."""
-
-    def make(name, text="import sys\n"):
-        path = tmp_path / name
-        path.write_text("#!%s\n%s" % (newest_python(), text))
-        path.chmod(0o755)
-        return path
-
-    return make
-
-
 def test_a_server_that_preloads_is_well(gcfreeze, server):
     outcome = gcfreeze("doctor", "--", server("gunicorn"), "--preload", "app:app")
     lines = outcome.stdout.splitlines()
     topics = [line.split()[1] for line in lines]
-    assert topics[:4] == ["library", "loads", "interpreter", "preloading"]
-    assert all(line.startswith("✓ ") for line in lines[:4])
+    assert topics[:5] == ["library", "loads", "interpreter", "preloading", "mode"]
+    assert all(line.startswith("✓ ") for line in lines[:5])
     assert "CPython 3." in lines[2]
     assert "\033" not in outcome.stdout
     # an ordinary user is told that other users' processes are closed
@@ -59,84 +39,6 @@ def test_pypy_is_no_cpython(gcfreeze):
     outcome = gcfreeze("doctor", "--json", "--", "pypy3", "app.py")
     mark, finding = findings(outcome)["interpreter"]
     assert mark == "failure" and finding.startswith("pypy 3.") and finding.endswith(" is no CPython")
-    assert outcome.returncode == FAILURE
-
-
-@pytest.mark.parametrize(
-    "arguments, mark",
-    [
-        (["app:app"], "failure"),
-        (["--preload", "app:app"], "good"),
-        (["-c", "with.py", "app:app"], "good"),
-        (["-cwith.py", "app:app"], "good"),
-        (["-c", "file:with.py", "app:app"], "good"),
-        (["--config=without.py", "app:app"], "failure"),
-        (["--config", "with.py", "-c", "without.py", "app:app"], "failure"),
-    ],
-    ids=str,
-)
-def test_gunicorn_has_to_preload(gcfreeze, server, tmp_path, arguments, mark):
-    (tmp_path / "with.py").write_text("preload_app = True\n")
-    (tmp_path / "without.py").write_text("# preload_app = True\n")
-    outcome = gcfreeze("doctor", "--json", "--", server("gunicorn"), *arguments, cwd=tmp_path)
-    assert findings(outcome)["preloading"][0] == mark
-    assert (outcome.returncode == FAILURE) == (mark == "failure")
-
-
-def test_gunicorn_reads_its_arguments_from_a_variable_too(gcfreeze, server):
-    outcome = gcfreeze(
-        "doctor", "--json", "--", server("gunicorn"), "app:app", GUNICORN_CMD_ARGS="--preload -w 2"
-    )
-    assert findings(outcome)["preloading"][0] == "good"
-
-
-@pytest.mark.parametrize(
-    "name, arguments",
-    [
-        ("uwsgi", ["--lazy-apps"]),
-        ("pyuwsgi", ["--lazy-apps"]),
-        ("celery", ["worker", "-P", "gevent"]),
-        ("celery", ["worker", "-Psolo"]),
-        ("celery", ["worker", "--pool=threads"]),
-        ("celery", ["worker", "--pool", "eventlet"]),
-        ("uvicorn", ["app:app"]),
-    ],
-    ids=str,
-)
-def test_servers_that_share_nothing_are_named(gcfreeze, server, name, arguments):
-    outcome = gcfreeze("doctor", "--json", "--", server(name), *arguments)
-    mark, text = findings(outcome)["preloading"]
-    assert mark == "failure" and name in text
-
-
-@pytest.mark.parametrize(
-    "arguments", [["-A", "solo"], ["-A", "threads", "-P", "prefork"], ["--pool=prefork"]], ids=str
-)
-def test_celery_forks_unless_its_pool_does_not(gcfreeze, server, arguments):
-    outcome = gcfreeze("doctor", "--json", "--", server("celery"), *arguments, "worker")
-    assert findings(outcome)["preloading"][0] == "good"
-
-
-@pytest.mark.parametrize(
-    "line, mark",
-    [
-        ("lazy-apps = true", "failure"), (" lazy=1", "failure"), ("lazy-apps =", "failure"),
-        ("lazy-apps = False", "good"), ("; lazy-apps = true", "good"), ("lazy-appsx = 1", "good"),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("arguments", [["--ini", "x.ini"], ["--ini=x.ini"], ["x.ini"]], ids=str)
-def test_uwsgi_reads_its_options_from_a_file_too(gcfreeze, server, tmp_path, arguments, line, mark):
-    (tmp_path / "x.ini").write_text("[uwsgi]\nmaster = true\n%s\n" % line)
-    outcome = gcfreeze("doctor", "--json", "--", server("uwsgi"), *arguments, cwd=tmp_path)
-    found = findings(outcome)["preloading"]
-    assert found[0] == mark and found[1].endswith("set in x.ini") == (mark == "failure")
-
-
-def test_the_spawn_start_method_shares_nothing(gcfreeze, tmp_path):
-    script = tmp_path / "work.py"
-    script.write_text("import multiprocessing\nmultiprocessing.set_start_method('spawn')\n")
-    outcome = gcfreeze("doctor", "--json", "--", newest_python(), script)
-    assert findings(outcome)["preloading"] == ("failure", "%s uses the start method spawn" % script)
     assert outcome.returncode == FAILURE
 
 

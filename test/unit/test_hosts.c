@@ -6,7 +6,7 @@
 
 static const struct {
     const char *program, *script, *module;
-    const char *arguments[3];
+    const char *arguments[4];
     const char *name; /* of the row; NULL: none */
     int kind;
     bool defers;
@@ -30,6 +30,11 @@ static const struct {
     {"python3", "celery", "", {"worker", "-P", "solo"}, "Celery", GF_HOST_SINGLE, false},
     {"python3", "celery", "", {"worker", "-Pthreads"}, "Celery", GF_HOST_SINGLE, false},
     {"python3", "celery", "", {"worker", "--pool=gevent"}, "Celery", GF_HOST_SINGLE, false},
+    {"python3", "celery", "", {"worker", "--pool", "solo"}, "Celery", GF_HOST_SINGLE, false},
+    {"python3", "celery", "", {"worker", "-P", "prefork"}, "Celery", GF_HOST_PREFORK, true},
+    {"python3", "celery", "", {"worker", "-Pprocesses"}, "Celery", GF_HOST_PREFORK, true},
+    /* an application may be called like a pool */
+    {"python3", "celery", "", {"worker", "-A", "solo"}, "Celery", GF_HOST_PREFORK, true},
     {"python3", "rq", "", {"worker"}, "RQ", GF_HOST_LAZY, false},
     {"python3", "huey_consumer", "", {"app.huey", "-k", "process"}, "Huey", GF_HOST_PREFORK, true},
     {"python3", "huey_consumer.py", "", {"--worker-type=process"}, "Huey", GF_HOST_PREFORK, true},
@@ -47,6 +52,7 @@ static const struct {
     {"python3", "odoo", "", {"--workers", "2"}, "Odoo", GF_HOST_PREFORK, true},
     {"python3", "odoo", "", {"--workers=0"}, "Odoo", GF_HOST_SINGLE, false},
     {"python3", "odoo", "", {"--workers", "0"}, "Odoo", GF_HOST_SINGLE, false},
+    {"python3", "odoo", "", {"--workers", "2", "--limit", "0"}, "Odoo", GF_HOST_PREFORK, true},
     {"python3", "odoo", "", {"-c", "odoo.conf"}, "Odoo", GF_HOST_SINGLE, false},
     {"python3", "", "pyspark.daemon", {NULL}, "PySpark's daemon", GF_HOST_PREFORK, true},
     {"python3.13",
@@ -59,6 +65,9 @@ static const struct {
     {"python3.13", "", "", {"-c", "import multiprocessing.forkserver"}, NULL, 0, false},
     {"python3", "ansible-playbook", "", {"site.yml"}, "Ansible", GF_HOST_PREFORK, false},
     {"python3", "", "uvicorn", {"--workers", "4"}, "uvicorn", GF_HOST_SPAWNS, false},
+    {"python3", "", "uvicorn", {"--workers", "1"}, "uvicorn", GF_HOST_SINGLE, false},
+    {"python3", "", "uvicorn", {"--workers=1"}, "uvicorn", GF_HOST_SINGLE, false},
+    {"python3", "", "uvicorn", {"--workers", "16"}, "uvicorn", GF_HOST_SPAWNS, false},
     {"python3", "", "uvicorn", {"app:app"}, "uvicorn", GF_HOST_SINGLE, false},
     {"python3", "fastapi", "", {"run", "--workers", "4"}, "fastapi run", GF_HOST_SPAWNS, false},
     {"python3", "fastapi", "", {"run"}, "fastapi run", GF_HOST_SINGLE, false},
@@ -82,12 +91,12 @@ static void a_program_is_known_by_its_names_and_arguments(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         struct gf_self self = {.program = ""};
-        char *argv[4] = {"first"}; /* the names are known from elsewhere */
+        char *argv[5] = {"first"}; /* the names are known from elsewhere */
         int argc = 1;
         strcpy(self.program, programs[i].program);
         strcpy(self.script, programs[i].script);
         strcpy(self.module, programs[i].module);
-        for (size_t j = 0; j < 3 && programs[i].arguments[j]; j++)
+        for (size_t j = 0; j < 4 && programs[i].arguments[j]; j++)
             argv[argc++] = (char *)programs[i].arguments[j];
         const struct gf_host_row *row = gf_hosts_find(&self, argc, argv);
         if (!row != !programs[i].name ||
@@ -150,6 +159,7 @@ static void the_arguments_tell_whether_it_preloads(void **state) {
         {"uwsgi", "--master", GF_PRELOADS},
         {"uwsgi", "--lazy-apps", GF_PRELOADS_NOT},
         {"pyuwsgi", "--lazy-apps=1", GF_PRELOADS_NOT},
+        {"uwsgi", "--lazy-apps-not", GF_PRELOADS},
         {"odoo", "--workers=2", GF_PRELOADS},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -158,8 +168,11 @@ static void the_arguments_tell_whether_it_preloads(void **state) {
         strcpy(self.script, rows[i].script);
         const struct gf_host_row *row = gf_hosts_find(&self, 2, argv);
         assert_non_null(row);
-        if (gf_host_preloads(row, 2, argv) != rows[i].preloads)
+        int because = -1;
+        if (gf_host_preloads(row, 2, argv, &because) != rows[i].preloads)
             fail_msg("row %zu", i);
+        assert_int_equal(because,
+                         strncmp(argv[1], "--pre", 5) == 0 || rows[i].preloads == GF_PRELOADS_NOT);
     }
 }
 
