@@ -5,12 +5,12 @@
  * takes to do its work. */
 enum { MUCH = 8 };
 
-void gf_check_private(const struct gf_tree *tree) {
+void gf_check_private(const struct gf_tree *tree, const struct gf_member *master) {
     size_t workers = 0;
     double new = 0, copied = 0; /* MiB, on average */
     for (size_t i = 1; i < tree->count; i++) {
         const struct gf_member *member = &tree->members[i];
-        if (member->role != GF_ROLE_WORKER || member->copied < 0)
+        if (!gf_tree_is_worker(member, master) || member->copied < 0)
             continue;
         workers++;
         new += (double)(member->use.own - member->copied) / 1024;

@@ -1,27 +1,35 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "checks.h"
 #include "figures.h"
+#include "hosts.h"
 #include "maps.h"
 
-enum { MODULES = 256, NAME = 128 };
+/* ---- modules ---- */
+
+enum { MODULES = 256, NAME = 128, WORTH_A_LINE = 1 << 20 };
 
 /* Compiled modules of a process, by file name: what /proc/PID/maps shows. Python's own files are
  * read and closed, and cannot be seen from outside. */
 struct modules {
     char names[MODULES][NAME];
+    uint64_t bytes[MODULES]; /* that are mapped */
     size_t count;
 };
 
+static size_t index_of(const struct modules *modules, const char *name) {
+    size_t i = 0;
+    while (i < modules->count && strcmp(modules->names[i], name) != 0)
+        i++;
+    return i;
+}
+
 static bool has(const struct modules *modules, const char *name) {
-    for (size_t i = 0; i < modules->count; i++) {
-        if (strcmp(modules->names[i], name) == 0)
-            return true;
-    }
-    return false;
+    return index_of(modules, name) < modules->count;
 }
 
 static bool take_module(const char *line, void *context) {
@@ -29,11 +37,16 @@ static bool take_module(const char *line, void *context) {
     const char *name = strrchr(line, '/');
     const char *end = name ? strstr(name, ".cpython-") : NULL;
     char module[NAME];
-    if (!end || !strstr(name, ".so"))
+    uint64_t start = 0, stop = 0;
+    if (!end || !strstr(name, ".so") || sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &stop) != 2)
         return true; /* a library, no module */
     snprintf(module, sizeof module, "%.*s", (int)(end - name - 1), name + 1);
-    if (!has(modules, module))
+    size_t i = index_of(modules, module);
+    if (i == modules->count) {
         strcpy(modules->names[modules->count++], module);
+        modules->bytes[i] = 0;
+    }
+    modules->bytes[i] += stop - start;
     return modules->count < MODULES;
 }
 
@@ -42,27 +55,32 @@ static void read_modules(pid_t pid, struct modules *ret) {
     gf_maps_each(pid, take_module, ret);
 }
 
-/* What every worker has loaded, and the parent has not. */
-static void check_late_modules(const struct gf_tree *tree) {
+/* What every worker has loaded, and the parent has not. Small ones are not worth an operator's
+ * time.
+ */
+static void check_late_modules(const struct gf_tree *tree, const struct gf_member *master) {
     static struct modules parent, common, worker;
     char list[1024] = "";
     size_t workers = 0, length = 0;
-    read_modules(tree->members[0].process.pid, &parent);
+    read_modules(master->process.pid, &parent);
     for (size_t i = 1; i < tree->count; i++) {
-        if (tree->members[i].depth != 1)
+        if (!gf_tree_is_worker(&tree->members[i], master))
             continue;
         read_modules(tree->members[i].process.pid, &worker);
         if (workers++ == 0)
             common = worker;
         size_t left = 0;
         for (size_t m = 0; m < common.count; m++) {
-            if (has(&worker, common.names[m]))
-                memmove(common.names[left++], common.names[m], NAME);
+            if (!has(&worker, common.names[m]))
+                continue;
+            common.bytes[left] = common.bytes[m];
+            memmove(common.names[left++], common.names[m], NAME);
         }
         common.count = left;
     }
     for (size_t m = 0; workers > 0 && m < common.count; m++) {
-        if (!has(&parent, common.names[m]) && length < sizeof list - NAME - 2)
+        if (!has(&parent, common.names[m]) && common.bytes[m] >= WORTH_A_LINE &&
+            length < sizeof list - NAME - 2)
             length += (size_t)snprintf(list + length, sizeof list - length, "%s%s",
                                        length ? ", " : "", common.names[m]);
     }
@@ -70,6 +88,8 @@ static void check_late_modules(const struct gf_tree *tree) {
         gf_found(GF_WARN, "modules", "import them in the application, so that they are shared",
                  "every worker loaded after the fork: %s", list);
 }
+
+/* ---- what the library did ---- */
 
 /* The library may be a newer one, or no library at all. */
 static const char *meaning_of(int reason) {
@@ -89,25 +109,51 @@ static void check_skips(const struct gcfreeze_status *status) {
     }
 }
 
-static void check_status(pid_t pid, const struct gcfreeze_status *status) {
+/* Whose heap is shared by whom? What was frozen counts for workers that live. */
+static void check_frozen(const struct gf_tree *tree, const struct gf_member *master) {
+    const struct gcfreeze_status *status = &master->page.status;
+    size_t workers = 0, sharing = 0, programs = 0;
+    for (size_t i = 1; i < tree->count; i++) {
+        const struct gf_member *member = &tree->members[i];
+        if (gf_tree_is_worker(member, master)) {
+            workers++;
+            sharing += member->frozen == GF_FROZEN_YES;
+        } else if (member->process.parent == master->process.pid) {
+            programs++;
+        }
+    }
+    if (status->forks_frozen == 0)
+        gf_found(GF_WARN, "frozen", "nothing is shared before the first worker is forked",
+                 "no fork of this process was frozen for");
+    else if (workers == 0)
+        gf_found(GF_WARN, "frozen", NULL, "%s",
+                 programs > 0 ? "frozen, but what it started are new programs, which share nothing"
+                              : "frozen, but no worker is alive");
+    else
+        gf_found(sharing == workers ? GF_GOOD : GF_WARN, "frozen", NULL,
+                 "%zu of %zu worker%s share%s its heap; %llu of %llu forks, the last %s", sharing,
+                 workers, workers == 1 ? "" : "s", workers == 1 ? "s" : "",
+                 (unsigned long long)status->forks_frozen, (unsigned long long)status->forks_seen,
+                 gf_figure_reason(status->last_reason));
+}
+
+static void check_status(const struct gf_tree *tree, const struct gf_member *master) {
+    const struct gcfreeze_status *status = &master->page.status;
     if (!status->attached) {
         gf_found(GF_BAD, "attached", "GCFREEZE_LOG=info prints a line with the reason",
-                 "no interpreter that the library works with was found in %d", (int)pid);
+                 "no interpreter that the library works with was found in %d",
+                 (int)master->process.pid);
         return;
     }
     gf_found(GF_GOOD, "attached", NULL, "CPython %.32s", status->python);
-    if (status->forks_frozen > 0)
-        gf_found(GF_GOOD, "frozen", NULL, "%llu of %llu forks, the last %s",
-                 (unsigned long long)status->forks_frozen, (unsigned long long)status->forks_seen,
-                 gf_figure_reason(status->last_reason));
-    else
-        gf_found(GF_WARN, "frozen", "nothing is shared before the first worker is forked",
-                 "no fork of this process was frozen for");
+    if (status->mode[0])
+        gf_found(GF_GOOD, "mode", NULL, "%.16s: %.144s", status->mode, status->mode_why);
+    check_frozen(tree, master);
     check_skips(status);
     if (status->last_threads > 1)
         gf_found(GF_WARN, "threads",
                  "start threads in the workers, not when the application is loaded",
-                 "%d threads were alive at the last fork", status->last_threads);
+                 "%d threads were alive at the last fork of a worker", status->last_threads);
     if (status->snapshot_bytes > 0)
         gf_found(GF_GOOD, "reshare", NULL, "%.1f MiB of arenas are shared copies",
                  (double)status->snapshot_bytes / (1 << 20));
@@ -126,42 +172,79 @@ static void check_memory(const struct gf_tree *tree) {
                  (double)tree->total_kib / 1024, tree->count - tree->closed);
 }
 
-void gf_check_process(pid_t pid) {
+static void check_member(const struct gf_tree *tree, const struct gf_member *member) {
     static const char *const closed =
         "run as the server's user with kernel.yama.ptrace_scope=0, or as root";
+    const int pid = (int)member->process.pid;
+    switch (member->answer) {
+    case GF_PAGE_READ:
+        check_status(tree, member);
+        break;
+    case GF_PAGE_PARENTS:
+        gf_found(GF_WARN, "status", NULL,
+                 "%d was forked past the library, and has not forked itself", pid);
+        break;
+    case GF_PAGE_NOT_LOADED:
+        gf_found(GF_BAD, "loaded", "start it with `gcfreeze run`", "the library is not in %d", pid);
+        break;
+    case GF_PAGE_CLOSED:
+        gf_found(GF_WARN, "status", closed, "what the library did in %d is not for us to read",
+                 pid);
+        break;
+    case GF_PAGE_UNKNOWN:
+        gf_found(GF_WARN, "status", "use the program of the same release",
+                 "%d has another version of the library", pid);
+        break;
+    case GF_PAGE_GONE:
+        gf_found(GF_BAD, "process", NULL, "%d has just ended", pid);
+        break;
+    }
+    gf_check_private(tree, member);
+    check_late_modules(tree, member);
+}
+
+/* ---- which processes ---- */
+
+/* Has it forked workers of its own, as far as they live? A supervisor's are no workers: some fork,
+ * and then wait for the program that they start. */
+static bool is_master(const struct gf_tree *tree, const struct gf_member *member) {
+    if (member->answer != GF_PAGE_READ || !member->page.status.attached)
+        return false;
+    bool forked = false;
+    for (size_t i = 1; i < tree->count && !forked; i++)
+        forked = gf_tree_is_worker(&tree->members[i], member);
+    const struct gf_host_row *row = forked ? gf_recognize_process(member->process.pid) : NULL;
+    return forked && !(row && row->kind == GF_HOST_SUPERVISES);
+}
+
+static void say_which(const struct gf_tree *tree, const struct gf_member *member) {
+    char command[256] = "";
+    gf_process_command_line(member->process.pid, command, sizeof command);
+    gf_found(GF_GOOD, "process", NULL, "%d, below %d: %s", (int)member->process.pid,
+             (int)tree->members[0].process.pid, command);
+}
+
+void gf_check_process(pid_t pid) {
     struct gf_tree tree;
-    struct gcfreeze_page page;
+    size_t masters = 0;
     if (!gf_tree_sample(pid, &tree)) {
         gf_found(GF_BAD, "process", NULL, "%d: %s", (int)pid,
                  errno == ESRCH ? "there is no such process" : strerror(errno));
         return;
     }
-    switch (gf_page_read(pid, &page)) {
-    case GF_PAGE_READ:
-        check_status(pid, &page.status);
-        break;
-    case GF_PAGE_PARENTS:
-        gf_found(GF_WARN, "status", NULL,
-                 "%d was forked past the library, and has not forked itself", (int)pid);
-        break;
-    case GF_PAGE_NOT_LOADED:
-        gf_found(GF_BAD, "loaded", "start it with `gcfreeze run`", "the library is not in %d",
-                 (int)pid);
-        break;
-    case GF_PAGE_CLOSED:
-        gf_found(GF_WARN, "status", closed, "what the library did in %d is not for us to read",
-                 (int)pid);
-        break;
-    case GF_PAGE_UNKNOWN:
-        gf_found(GF_WARN, "status", "use the program of the same release",
-                 "%d has another version of the library", (int)pid);
-        break;
-    case GF_PAGE_GONE:
-        gf_found(GF_BAD, "process", NULL, "%d has just ended", (int)pid);
-        break;
+    for (size_t i = 0; i < tree.count; i++) {
+        const struct gf_member *member = &tree.members[i];
+        if (!is_master(&tree, member))
+            continue;
+        masters++;
+        if (i > 0)
+            say_which(&tree, member);
+        check_member(&tree, member);
+        while (i + 1 < tree.count && tree.members[i + 1].depth > member->depth)
+            i++; /* what is below it is its own */
     }
+    if (masters == 0)
+        check_member(&tree, &tree.members[0]);
     check_memory(&tree);
-    gf_check_private(&tree);
-    check_late_modules(&tree);
     gf_tree_release(&tree);
 }

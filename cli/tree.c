@@ -305,6 +305,11 @@ void gf_tree_release(struct gf_tree *tree) {
     *tree = (struct gf_tree){0};
 }
 
+bool gf_tree_is_worker(const struct gf_member *member, const struct gf_member *master) {
+    return member->process.parent == master->process.pid && member->process.stack != 0 &&
+           member->process.stack == master->process.stack;
+}
+
 const char *gf_role_name(enum gf_role role) {
     static const char *const names[] = {"parent", "worker", "program", "unknown"};
     return names[role];

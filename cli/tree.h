@@ -63,6 +63,9 @@ struct gf_view {
 bool gf_view_take(struct gf_known_list *known, pid_t root, int64_t budget_us, struct gf_view *ret);
 void gf_view_release(struct gf_view *view);
 
+/* Has `master` forked it, and does it go on in its program? Where its stack starts tells. */
+bool gf_tree_is_worker(const struct gf_member *member, const struct gf_member *master);
+
 const char *gf_role_name(enum gf_role role);
 
 #endif

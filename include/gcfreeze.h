@@ -97,7 +97,7 @@ struct gcfreeze_status {
     int32_t last_reason;  /* enum gcfreeze_reason */
     int32_t last_child;   /* pid, or -1 if the fork failed; 0 before the first */
     int32_t last_frozen;  /* 1: a freeze preceded it */
-    int32_t last_threads; /* of the process when it forked; 0: not known */
+    int32_t last_threads; /* of the process at the last fork of a worker; 0: not known */
     int64_t last_tracked;
     int64_t last_collect_us;
     int64_t last_freeze_us;

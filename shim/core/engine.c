@@ -78,7 +78,6 @@ static void count(const struct gf_event *event) {
     STORE(status->last_reason, (int32_t)event->reason);
     STORE(status->last_child, event->child);
     STORE(status->last_frozen, event->frozen);
-    STORE(status->last_threads, event->threads);
     STORE(status->last_tracked, event->frozen ? event->tracked : -1);
     STORE(status->last_collect_us, event->collect_us);
     STORE(status->last_freeze_us, event->freeze_us);
@@ -161,11 +160,10 @@ static void prepare_pages(void) {
 static pid_t fork_prepared(pid_t (*real)(void *), void *arguments) {
     struct gf_transaction *t = &engine.transaction;
     int host_errno = errno;
-    int threads = gf_threads_count();
     if (!engine.prepared)
         gf_transaction_prepare(t, GF_MOMENT_WINDOW);
     engine.prepared = false;
-    t->event.threads = threads > 0 ? threads : 0;
+    int threads = t->decision.worker ? gf_threads_count() : 0;
     engine.prepare_pages = t->decision.worker && gf_reshare_is_due(t->event.frozen);
     errno = host_errno;
     call_real(&t->event, real, arguments);
@@ -177,8 +175,10 @@ static pid_t fork_prepared(pid_t (*real)(void *), void *arguments) {
         gf_reshare_missed(&t->event); /* libc had no memory for prepare_pages at load */
     engine.prepare_pages = false;
     gf_transaction_put_back(t);
-    if (t->decision.worker && t->event.child > 0)
+    if (t->decision.worker && t->event.child > 0) {
         gf_session.worker_forks++;
+        STORE(gcfreeze_page.status.last_threads, threads > 0 ? threads : 0);
+    }
     struct gf_event event = t->event;
     engine.owner = 0;
     finish(&event);

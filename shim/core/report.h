@@ -32,8 +32,7 @@ struct gf_event {
     long marked;   /* objects made immortal */
     bool complete; /* false: the walk ran out of memory */
     int64_t collect_us, freeze_us, immortal_us, fork_us;
-    int error;   /* errno of a fork that failed */
-    int threads; /* of the process at the fork; 0: not known */
+    int error; /* errno of a fork that failed */
 
     bool reshared;                 /* arenas were to be copied; then the next three are set */
     enum gcfreeze_reason snapshot; /* NONE, or why not all of them were */

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from conftest import FAILURE, GOOD, LIBRARY, PROGRAM, WARNINGS, clean_environment, findings, newest_python
+from servers.process import wait_for
 
 
 def patched(source, path, *replacements):
@@ -131,10 +132,12 @@ def test_a_command_that_is_not_there(gcfreeze):
 
 
 SERVER = """
-import os, sys, time
+import mmap, os, sys, time
 heap = [[i] for i in range(50000)]
 if os.fork() == 0:
-    import _decimal
+    for name in sys.argv[1:]:
+        with open(name, "rb") as file:
+            sys.modules[name] = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
     print("ready", flush=True)
     time.sleep(600)
 time.sleep(600)
@@ -143,14 +146,15 @@ time.sleep(600)
 
 @pytest.fixture
 def running():
-    """running(**knobs): the pid of a parent with one worker, under the library."""
+    """running("argument", **knobs): the pid of a parent with one worker, under the library."""
     processes = []
 
-    def start(preload=LIBRARY, **variables):
+    def start(*arguments, server=SERVER, before=(), preload=LIBRARY, **variables):
         environment = clean_environment(LD_PRELOAD=preload, **variables)
         process = subprocess.Popen(
-            [newest_python(), "-c", SERVER],
+            [*before, newest_python(), "-c", server, *map(str, arguments)],
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -168,9 +172,127 @@ def running():
 def test_a_server_that_runs(gcfreeze, running):
     found = findings(gcfreeze("doctor", "--json", "--pid", running()))
     assert found["attached"][0] == "good" and "CPython 3." in found["attached"][1]
-    assert found["frozen"] == ("good", "1 of 1 forks, the last first-worker-fork")
-    assert found["modules"] == ("warning", "every worker loaded after the fork: _decimal")
+    assert found["mode"] == ("good", "freeze: auto: not a server that is known")
+    shares = "1 of 1 worker shares its heap; 1 of 1 forks, the last first-worker-fork"
+    assert found["frozen"] == ("good", shares)
+    assert "modules" not in found and "threads" not in found
     assert "MiB in 2 processes" in found["memory"][1]
+
+
+def test_modules_that_each_worker_loads_are_named_from_a_megabyte_on(gcfreeze, running, tmp_path):
+    for name, size in {"tables": 1 << 20, "small": (1 << 20) - 4096, "library": 4 << 20}.items():
+        end = ".so" if name == "library" else ".cpython-313-x86_64-linux-gnu.so"
+        (tmp_path / (name + end)).write_bytes(bytes(size))
+    found = findings(gcfreeze("doctor", "--json", "--pid", running(*tmp_path.iterdir())))
+    assert found["modules"] == ("warning", "every worker loaded after the fork: tables")
+
+
+LATER = """
+import os, subprocess, sys, threading, time
+if os.fork() == 0:
+    time.sleep(600)
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+subprocess.run(["true"], preexec_fn=int)  # which makes it a fork and an exec
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_threads_of_other_forks_than_a_workers_are_nobodys_business(gcfreeze, running):
+    found = findings(gcfreeze("doctor", "--json", "--pid", running(server=LATER)))
+    assert found["frozen"][0] == "good" and "1 of 2 forks" in found["frozen"][1]
+    assert "threads" not in found
+    starts = next(line for line in LATER.splitlines() if line.startswith("threading"))
+    before = LATER.replace("if os", starts + "\nif os")
+    found = findings(gcfreeze("doctor", "--json", "--pid", running(server=before)))
+    assert found["threads"] == ("warning", "2 threads were alive at the last fork of a worker")
+
+
+GONE = """
+import os, sys, time
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+print("ready", flush=True)
+time.sleep(600)
+"""
+BECOMES = """
+import os, sys, time
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.set_inheritable(0, True)
+    os.execvp("sh", ["sh", "-c", "echo ready; exec sleep 600"])
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    "server, finding",
+    [
+        (GONE, "frozen, but no worker is alive"),
+        (BECOMES, "frozen, but what it started are new programs, which share nothing"),
+    ],
+    ids=["gone", "becomes"],
+)
+def test_a_freeze_that_nobody_shares_is_not_praised(gcfreeze, running, server, finding):
+    found = findings(gcfreeze("doctor", "--json", "--pid", running(server=server)))
+    assert found["frozen"] == ("warning", finding)
+
+
+def children(pid):
+    text = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True).stdout
+    return list(map(int, text.split()))
+
+
+SHELL = ["sh", "-c", '"$@" & wait', "sh"]
+
+
+def test_below_a_supervisor_the_prefork_master_is_looked_at(gcfreeze, running):
+    shell = running(before=SHELL)
+    (master,) = children(shell)
+    outcome = gcfreeze("doctor", "--json", "--pid", shell)
+    found = findings(outcome)
+    assert found["process"][0] == "good"
+    assert found["process"][1].startswith("%d, below %d: " % (master, shell))
+    assert found["frozen"][0] == "good" and "MiB in 3 processes" in found["memory"][1]
+    assert "loaded" not in found
+    of_itself = findings(gcfreeze("doctor", "--json", "--pid", master))
+    assert "process" not in of_itself and of_itself["frozen"] == found["frozen"]
+
+
+FORKS_FIRST = """
+import os, subprocess, sys, time
+for _ in range(2):
+    if os.fork() == 0:
+        subprocess.run([sys.executable, sys.argv[1]])
+        os._exit(0)
+time.sleep(600)
+"""
+
+
+def test_a_supervisor_that_forks_before_it_starts_is_no_master(gcfreeze, running, tmp_path):
+    (tmp_path / "shop.py").write_text(SERVER)
+    supervisor = tmp_path / "honcho"
+    supervisor.write_text(FORKS_FIRST)
+    become = "import os, sys; os.execv(sys.executable, [sys.executable, %r, sys.argv[1]])" % str(supervisor)
+    pid = running(tmp_path / "shop.py", server=become)
+
+    def processes():
+        (tree,) = json.loads(gcfreeze("stat", "--json", "--pid", pid).stdout)["trees"]
+        return tree["processes"]
+
+    wait_for("the supervisor, its forks, two servers, their workers", lambda: len(processes()) == 7)
+    found = json.loads(gcfreeze("doctor", "--json", "--pid", pid).stdout)
+    masters = [f["finding"] for f in found if f["topic"] == "process"]
+    assert len(masters) == 2
+    assert all(m.endswith("shop.py") and ", below %d: " % pid in m for m in masters)
+    assert [f["mark"] for f in found if f["topic"] == "frozen"] == ["good", "good"]
+
+
+def test_nothing_below_a_supervisor(gcfreeze, running):
+    found = findings(gcfreeze("doctor", "--json", "--pid", running(before=SHELL, preload="")))
+    assert found["loaded"][0] == "failure" and "process" not in found
 
 
 def test_copies_of_arenas_are_in_the_unit_of_stat(gcfreeze, running):

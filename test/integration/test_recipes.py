@@ -152,7 +152,7 @@ def look(pid):
     doctor = subprocess.run([CLI, "doctor", "--pid", str(pid)], capture_output=True, text=True)
     # 1: it has advice, such as which modules each worker loads for itself
     assert doctor.returncode in (0, 1), doctor.stdout + doctor.stderr
-    assert re.search(r"✓ frozen +1 of \d+ forks", doctor.stdout)
+    assert re.search(r"✓ frozen +(\d+) of \1 workers? shares? its heap; 1 of \d+ forks", doctor.stdout)
     text = subprocess.check_output([CLI, "stat", "--json", "--pid", str(pid)], text=True)
     (tree,) = json.loads(text)["trees"]
     return tree["processes"]

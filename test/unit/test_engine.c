@@ -259,6 +259,31 @@ static void every_obstacle_is_counted_under_its_reason(void **state) {
     }
 }
 
+static void *wait_for_end(void *ends) {
+    char byte;
+    return read(((int *)ends)[0], &byte, 1) == 0 ? ends : NULL;
+}
+
+static void threads_are_those_of_the_last_worker(void **state) {
+    pthread_t thread;
+    int ends[2];
+    (void)state;
+    start_attached(NULL);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_end, ends), 0);
+    gf_fake.caller = GF_CALLER_EXEC;
+    assert_int_equal(gf_fake_fork(), 4242);
+    assert_int_equal(gf_fake_status().last_threads, 0);
+    gf_fake.caller = GF_CALLER_OS_FORK;
+    assert_int_equal(gf_fake_fork(), 4242);
+    assert_int_equal(gf_fake_status().last_threads, 2);
+    close(ends[1]);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    gf_fake.caller = GF_CALLER_EXEC;
+    assert_int_equal(gf_fake_fork(), 4242);
+    assert_int_equal(gf_fake_status().last_threads, 2);
+}
+
 /* ---- the child ---- */
 
 static void nothing_is_called_in_the_child_and_it_starts_from_zero(void **state) {
@@ -427,6 +452,7 @@ int main(void) {
         cmocka_unit_test(errno_is_the_hosts_before_and_the_forks_after),
         cmocka_unit_test(a_call_that_fails_leaves_the_fork_working),
         cmocka_unit_test(every_obstacle_is_counted_under_its_reason),
+        cmocka_unit_test(threads_are_those_of_the_last_worker),
         cmocka_unit_test(nothing_is_called_in_the_child_and_it_starts_from_zero),
         cmocka_unit_test(a_child_lets_forks_of_its_own_pass),
         cmocka_unit_test(a_child_that_was_left_alone_is_lifted_for_its_own_workers),
