@@ -49,6 +49,16 @@ import app, redis, rq
 store = redis.from_url("%s")
 rq.Worker([rq.Queue(connection=store)], connection=store).work()
 """ % RQ_URL
+DJANGO = {
+    "manage.py": """
+import sys
+from django.core.management import execute_from_command_line
+from django.conf import settings
+if __name__ == "__main__":
+    settings.configure(DEBUG=True, SECRET_KEY="x", ROOT_URLCONF="app")
+    execute_from_command_line(sys.argv)
+"""
+}
 LOCUST = {
     "locustfile.py": """
 import app
@@ -131,6 +141,7 @@ ROWS = [
     own("Granian", "granian --interface asgi app:app --workers 2 " + AT, ASGI),
     own("Daphne", "daphne -u web app:app", ASGI, loads=1),
     own("waitress", "waitress-serve --unix-socket=web app:app", WSGI, loads=1),
+    own("Django's runserver", "python manage.py runserver {host}:{port}", "urlpatterns = []", loads=1, files=DJANGO),
     own("flask run", "flask run " + AT, FLASK, loads=1),
     shared("circus", "circusd c.ini", WSGI, files={"c.ini": CIRCUS}),
     shared("supervisord", "supervisord -n -c s.conf", WSGI, files={"s.conf": SUPERVISORD}),

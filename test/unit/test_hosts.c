@@ -33,6 +33,8 @@ static const struct {
     {"python3", "celery", "", {"worker", "--pool", "solo"}, "Celery", GF_HOST_SINGLE, false},
     {"python3", "celery", "", {"worker", "-P", "prefork"}, "Celery", GF_HOST_PREFORK, true},
     {"python3", "celery", "", {"worker", "-Pprocesses"}, "Celery", GF_HOST_PREFORK, true},
+    {"python3", "celery", "", {"multi", "start", "w1"}, "Celery", GF_HOST_SUPERVISES, false},
+    {"python3", "celery", "", {"-A", "multi", "worker"}, "Celery", GF_HOST_PREFORK, true},
     /* an application may be called like a pool */
     {"python3", "celery", "", {"worker", "-A", "solo"}, "Celery", GF_HOST_PREFORK, true},
     {"python3", "rq", "", {"worker"}, "RQ", GF_HOST_LAZY, false},

@@ -131,6 +131,11 @@ class Trial:
         if self.process:
             self.process.wait()
 
+    def praised(self):
+        """Does doctor find workers that share a heap, in the process or below it?"""
+        found = self.ask("doctor", "--json", "--pid", str(self.process.pid))
+        return [one["mark"] for one in found if one["topic"] == "frozen"] == ["good"]
+
     def log(self):
         return (self.folder / "log").read_text()[-4000:]
 
@@ -178,6 +183,7 @@ def judge(row, folder, path):
     try:
         trial.start()
         loaded, sharing = trial.settled()
+        assert trial.praised() or not sharing
     finally:
         trial.stop()
     assert (mark != "good" or sharing) and (mark != "failure" or not sharing), finding
