@@ -31,6 +31,11 @@ static void say_mode(const struct gf_recognized *host, const struct gf_interpret
                  modes[mode], interpreter->obstacle);
 }
 
+static const char *advice_of(const struct gf_recognized *host) {
+    const char *advice = gf_host_advice(host->row);
+    return advice[0] ? advice : NULL;
+}
+
 /* `label`: "web: " where a supervisor starts it, else "". */
 static void judge_prefork(const struct gf_recognized *host, const char *label) {
     const char *name = host->row->name;
@@ -41,11 +46,11 @@ static void judge_prefork(const struct gf_recognized *host, const char *label) {
         gf_found(GF_GOOD, topic, NULL, "%s%s loads the application before it forks%s%s%s%s", label,
                  name, word ? ": " : "", word ? word : "", set, from ? from : "");
     else if (word)
-        gf_found(GF_BAD, topic, host->advice,
+        gf_found(GF_BAD, topic, advice_of(host),
                  "%s%s does not load the application before it forks: %s%s%s", label, name, word,
                  set, from ? from : "");
     else
-        gf_found(GF_BAD, topic, host->advice,
+        gf_found(GF_BAD, topic, advice_of(host),
                  "%s%s does not load the application before it forks: each worker loads it for "
                  "itself, and nothing is shared",
                  label, name);
@@ -74,12 +79,8 @@ static void judge_supervisor(const struct gf_recognized *host, const char *label
     if (strlen(label) > 64) /* files that name each other */
         return;
     if (gf_recognized_starts(host, judge_started, &outer) == 0)
-        gf_found(GF_WARN, topic, host->advice, "%s%s starts other programs, and which is not known",
-                 label, host->row->name);
-}
-
-static const char *advice_of(const struct gf_recognized *host) {
-    return host->advice[0] ? host->advice : NULL;
+        gf_found(GF_WARN, topic, advice_of(host),
+                 "%s%s starts other programs, and which is not known", label, host->row->name);
 }
 
 static void judge_host(const struct gf_recognized *host, const char *label,

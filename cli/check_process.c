@@ -109,6 +109,17 @@ static void check_skips(const struct gcfreeze_status *status) {
     }
 }
 
+/* Of a host that forks no workers that could share anything, the row says why. */
+static void say_not_frozen(const struct gf_host_row *row) {
+    static const char text[] = "no fork of this process was frozen for";
+    if (row && (row->kind == GF_HOST_SPAWNS || row->kind == GF_HOST_SINGLE))
+        gf_found(GF_WARN, "frozen", gf_host_advice(row)[0] ? gf_host_advice(row) : NULL,
+                 "%s: %s %s", text, row->name, gf_host_habit(row, GF_PRELOADS_NOT));
+    else
+        gf_found(GF_WARN, "frozen", "nothing is shared before the first worker is forked", "%s",
+                 text);
+}
+
 /* Whose heap is shared by whom? What was frozen counts for workers that live. */
 static void check_frozen(const struct gf_tree *tree, const struct gf_member *master) {
     const struct gcfreeze_status *status = &master->page.status;
@@ -123,8 +134,7 @@ static void check_frozen(const struct gf_tree *tree, const struct gf_member *mas
         }
     }
     if (status->forks_frozen == 0)
-        gf_found(GF_WARN, "frozen", "nothing is shared before the first worker is forked",
-                 "no fork of this process was frozen for");
+        say_not_frozen(gf_recognize_process(master->process.pid));
     else if (workers == 0)
         gf_found(GF_WARN, "frozen", NULL, "%s",
                  programs > 0 ? "frozen, but what it started are new programs, which share nothing"

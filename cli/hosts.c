@@ -27,6 +27,10 @@ static size_t index_of(const struct gf_host_row *row) {
     return (size_t)(row - gf_host_rows);
 }
 
+const char *gf_host_advice(const struct gf_host_row *row) {
+    return texts[index_of(row)].advice;
+}
+
 /* ---- where settings stand ---- */
 
 /* The next of a list "a, b"; false: there is none. */
@@ -215,7 +219,6 @@ static bool find_at(char *const *command, size_t at, struct gf_recognized *ret) 
         gf_recognized_release(&host);
         return false;
     }
-    host.advice = texts[index_of(host.row)].advice;
     host.preloads =
         gf_host_preloads(host.row, (int)host.words.count, host.words.list, &host.because);
     *ret = host;
@@ -229,7 +232,7 @@ static bool is_script(const char *word) {
 }
 
 void gf_recognize(char *const *command, struct gf_recognized *ret) {
-    *ret = (struct gf_recognized){.advice = ""};
+    *ret = (struct gf_recognized){.row = NULL};
     for (size_t i = 0; command[i]; i++) {
         if (find_at(command, i, ret))
             return;
@@ -318,5 +321,5 @@ size_t gf_recognized_starts(const struct gf_recognized *host,
 
 void gf_recognized_release(struct gf_recognized *host) {
     gf_words_release(&host->words);
-    *host = (struct gf_recognized){.advice = ""};
+    *host = (struct gf_recognized){.row = NULL};
 }

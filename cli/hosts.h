@@ -10,7 +10,6 @@
 
 struct gf_recognized {
     const struct gf_host_row *row; /* NULL: it is not in the list */
-    const char *advice;            /* of the row: "" for none */
     struct gf_self self;           /* what it is called */
     struct gf_words words;         /* its command from its name on, and what its settings add */
     enum gf_preloads preloads;
@@ -24,6 +23,9 @@ void gf_recognize(char *const *command, struct gf_recognized *ret);
 
 /* The row of a running process, by its command line alone; NULL: none. */
 const struct gf_host_row *gf_recognize_process(pid_t pid);
+
+/* What its users can do to share memory; "" for nothing. */
+const char *gf_host_advice(const struct gf_host_row *row);
 
 /* The commands that a SUPERVISES host is told to start, by name. Returns how many; 0: its files
  * name none, or cannot be read. */

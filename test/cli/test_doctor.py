@@ -240,6 +240,26 @@ def test_a_freeze_that_nobody_shares_is_not_praised(gcfreeze, running, server, f
     assert found["frozen"] == ("warning", finding)
 
 
+SPAWNS = """
+import os, subprocess, sys, time
+if sys.argv[1:2] != ["--workers"]:
+    os.execv(sys.executable, [sys.executable, sys.argv[1], "--workers", "1000"])
+subprocess.run([sys.executable, "-c", "print('ready', flush=True); import time; time.sleep(600)"])
+"""
+
+
+def test_a_host_that_forks_no_workers_is_named(gcfreeze, running, tmp_path):
+    host = tmp_path / "uvicorn"
+    host.write_text(SPAWNS)
+    outcome = gcfreeze("doctor", "--json", "--pid", running(host, server=SPAWNS))
+    (found,) = [f for f in json.loads(outcome.stdout) if f["topic"] == "frozen"]
+    assert found["mark"] == "warning"
+    assert found["finding"] == (
+        "no fork of this process was frozen for: uvicorn starts its workers as new programs"
+    )
+    assert found["advice"] == "use gunicorn -k uvicorn.workers.UvicornWorker --preload"
+
+
 def children(pid):
     text = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True).stdout
     return list(map(int, text.split()))
