@@ -42,7 +42,10 @@ static void judge_prefork(const struct gf_recognized *host, const char *label) {
     const char *word = host->because ? host->words.list[host->because] : NULL;
     const char *from = host->because ? host->words.from[host->because] : NULL;
     const char *set = from ? ", set in " : "";
-    if (host->preloads == GF_PRELOADS)
+    if (!host->forks)
+        gf_found(GF_WARN, topic, "`gcfreeze doctor --pid PID` tells once it runs",
+                 "%s%s is not told to start workers, and none can share memory", label, name);
+    else if (host->preloads == GF_PRELOADS)
         gf_found(GF_GOOD, topic, NULL, "%s%s loads the application before it forks%s%s%s%s", label,
                  name, word ? ": " : "", word ? word : "", set, from ? from : "");
     else if (word)
@@ -89,7 +92,7 @@ static void judge_host(const struct gf_recognized *host, const char *label,
     switch ((enum gf_host_kind)host->row->kind) {
     case GF_HOST_PREFORK:
         judge_prefork(host, label);
-        if (interpreter && host->preloads == GF_PRELOADS)
+        if (interpreter && host->forks && host->preloads == GF_PRELOADS)
             say_mode(host, interpreter);
         break;
     case GF_HOST_LAZY:

@@ -14,6 +14,7 @@ struct gf_recognized {
     struct gf_words words;         /* its command from its name on, and what its settings add */
     enum gf_preloads preloads;
     int because; /* the word that decides about that, 0: none */
+    bool forks;  /* a PREFORK row's arguments make it start workers */
 };
 
 /* Finds the host in a command: the first word from the left that is, with the rest as its

@@ -59,15 +59,15 @@ bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self)
            (self->module[0] && gf_text_any_glob(row->programs, self->module));
 }
 
-static bool has_arguments(const struct gf_host_row *row, int argc, char *const *argv) {
-    struct matches matches = match(row->when, argc, argv);
+bool gf_host_arguments(const char *patterns, int argc, char *const *argv) {
+    struct matches matches = match(patterns, argc, argv);
     return !matches.unwanted && (matches.found || !matches.wanted);
 }
 
 const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv) {
     for (size_t i = 0; i < gf_host_count; i++) {
         const struct gf_host_row *row = &gf_host_rows[i];
-        if (gf_host_has_name(row, self) && has_arguments(row, argc, argv))
+        if (gf_host_has_name(row, self) && gf_host_arguments(row->when, argc, argv))
             return row;
     }
     return NULL;

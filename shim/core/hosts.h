@@ -31,6 +31,9 @@ extern const size_t gf_host_count;
 /* Is it one of the row's programs, whatever its arguments? */
 bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self);
 
+/* Do the arguments have what a list of patterns like `when` wants? An empty list wants nothing. */
+bool gf_host_arguments(const char *patterns, int argc, char *const *argv);
+
 /* The row of a program, or NULL. argv is as the program was given it, before it overwrites that. */
 const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv);
 

@@ -140,8 +140,8 @@ def test_gunicorn_reads_its_arguments_from_a_variable_too(gcfreeze, server):
 @pytest.mark.parametrize(
     "name, arguments",
     [
-        ("uwsgi", ["--lazy-apps"]),
-        ("pyuwsgi", ["--lazy-apps"]),
+        ("uwsgi", ["--master", "--lazy-apps"]),
+        ("pyuwsgi", ["-p", "2", "--lazy-apps"]),
         ("celery", ["worker", "-P", "gevent"]),
         ("celery", ["worker", "-Psolo"]),
         ("celery", ["worker", "--pool=threads"]),
@@ -218,6 +218,16 @@ def test_a_file_may_say_how_many_workers(gcfreeze, server, tmp_path, line, findi
         assert [text for _, text in found] == [finding]
     outcome = gcfreeze("doctor", "--json", "--", server("odoo"), "-c", "none.conf", cwd=tmp_path)
     assert preloading(outcome) == [("failure", SINGLE % "Odoo")]
+
+
+def test_a_host_that_may_serve_by_itself_has_to_be_told_of_workers(gcfreeze, server, tmp_path):
+    (tmp_path / "x.ini").write_text("[uwsgi]\nprocesses = 2\n")
+    command = ["doctor", "--json", "--", server("uwsgi"), "--module", "shop"]
+    ((mark, text),) = preloading(gcfreeze(*command))
+    assert mark == "warning" and text == "uWSGI is not told to start workers, and none can share memory"
+    for more in ["--master"], ["-p", "2"], ["-p2"], ["--workers", "2"], ["--ini", tmp_path / "x.ini"]:
+        assert preloading(gcfreeze(*command, *more))[0][0] == "good"
+    assert preloading(gcfreeze(*command, UWSGI_PROCESSES="2"))[0][0] == "good"
 
 
 @pytest.mark.parametrize("method, mark", [("fork", "good"), ("spawn", "failure")])

@@ -114,6 +114,7 @@ ROWS = [
     shared("uWSGI", "uwsgi x.ini", WSGI, files={"x.ini": UWSGI_INI}),
     own("uWSGI", "uwsgi x.ini", WSGI, files={"x.ini": UWSGI_INI + "lazy-apps = 1\n"}),
     own("uWSGI", UWSGI + " --lazy-apps", WSGI),
+    own("uWSGI", "uwsgi --socket web --module app", WSGI, loads=1, verdict="warning"),
     shared("pyuwsgi", "py" + UWSGI, WSGI),
     own("pyuwsgi", "py" + UWSGI + " --lazy-apps", WSGI),
     shared("Celery", "celery -A app worker --concurrency 2", CELERY),
