@@ -160,13 +160,15 @@ def path(request):
     if version not in NEWEST:
         pytest.skip("no CPython %s on this machine" % version)
     folders = [ROOT / ".venv" / (name + "-" + version) / "bin" for name in ("verdicts", "uwsgi", "pyuwsgi")]
-    return [folder for folder in folders if folder.exists()]
+    if not folders[0].exists():
+        pytest.skip("not installed: hosts for Python " + version)
+    return folders
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_the_verdict_is_what_the_kernel_says(row, path, tmp_path):
     program = row.command.split()[0]
-    if not path or not shutil.which(program, path=os.pathsep.join(map(str, path))):
+    if not shutil.which(program, path=os.pathsep.join(map(str, path))):
         pytest.skip("not installed: " + program)
     if not row.client:
         judge(row, tmp_path, path)
