@@ -28,11 +28,12 @@ PROGRAM = str(Path(__file__).with_name("roads.py"))
 
 def assert_same(early, late, forks):
     """What is measured, and measuring itself, move a few blocks and a kilobyte; the smallest thing that
-    is lost each time is one block, or 32 bytes of malloc."""
+    is lost each time is one block, or 32 bytes of malloc. 3.10 makes a cache for each function that has
+    run 1,024 times: up to 127 blocks without the library (measured)."""
     for name in "descriptors", "states", "mappings":
         assert late[name] == early[name], name
     assert late["malloc"] - early["malloc"] < 32 * (forks - 100)
-    assert late.get("blocks", 0) - early.get("blocks", 0) < (forks - 100) // 2
+    assert late.get("blocks", 0) - early.get("blocks", 0) < (forks - 100) * 3 // 4
 
 
 @pytest.mark.parametrize("road", ["os_fork", "os_forkpty", "execute", "execute_after_fork"])

@@ -131,9 +131,15 @@ static gf_object *attribute_of_function(const char *name) {
     return mock.none;
 }
 
-gf_object *PyObject_GetAttrString(gf_object *object, const char *name) {
-    if (!mock_called(CALL_PyObject_GetAttrString))
+gf_object *PyUnicode_InternFromString(const char *text) {
+    return mock_called(CALL_PyUnicode_InternFromString) ? mock_text(text) : NULL;
+}
+
+gf_object *PyObject_GetAttr(gf_object *object, gf_object *text) {
+    if (!mock_called(CALL_PyObject_GetAttr))
         return NULL;
+    mock_expect(text, MOCK_TEXT);
+    const char *name = text->text;
     if (object->kind == MOCK_FUNCTION)
         return attribute_of_function(name);
     gf_object *value = mock_find(object, name);

@@ -12,13 +12,13 @@ from conftest import DEFAULT, PUT_OFF, SANITIZER, run
 # functions that can fail, by what they answer
 FALLIBLE = {
     "Py_IsInitialized", "Py_AtExit", "Py_BuildValue", "PyImport_ImportModule",
-    "PyImport_GetModuleDict", "PySys_GetObject", "PyDict_GetItemString", "PyObject_GetAttrString",
+    "PyImport_GetModuleDict", "PySys_GetObject", "PyDict_GetItemString", "PyObject_GetAttr",
     "PyObject_Type", "PyObject_Call", "PyObject_CallObject", "PyObject_IsTrue",
     "PySequence_GetItem", "PySequence_Size", "PyLong_AsLong", "PyUnicode_AsUTF8",
     "PyCFunction_NewEx", "PyCFunction_GetFunction", "PyEval_GetGlobals",
     "PyGILState_GetThisThreadState", "PyInterpreterState_Head", "PyThreadState_New",
     "_PyInterpreterConfig_InitFromState", "PyObject_GetArenaAllocator",
-    "PyObject_SetAttrString",
+    "PyObject_SetAttrString", "PyUnicode_InternFromString",
 }  # fmt: skip
 # those that always do what they are asked for
 INFALLIBLE = {
@@ -111,11 +111,12 @@ def test_a_failing_call_leaks_no_reference(flavour, fork):
 REQUIRED = [
     "Py_AtExit", "Py_IncRef", "Py_DecRef", "Py_BuildValue", "PyErr_Fetch", "PyErr_Restore",
     "PyErr_Clear", "PyImport_ImportModule", "PyImport_GetModuleDict", "PySys_GetObject",
-    "PyDict_GetItemString", "PyObject_GetAttrString", "PyObject_Type", "PyObject_Call",
+    "PyDict_GetItemString", "PyObject_GetAttr", "PyObject_Type", "PyObject_Call",
     "PyObject_CallObject", "PyObject_IsTrue", "PySequence_GetItem", "PySequence_Size",
     "PyLong_AsLong", "PyUnicode_AsUTF8", "PyCFunction_NewEx", "PyCFunction_GetFunction",
     "PyEval_GetGlobals", "PyGILState_Release", "PyGILState_GetThisThreadState",
     "PyInterpreterState_Head", "PyInterpreterState_Next", "PyObject_SetAttrString", "PyArg_ParseTuple",
+    "PyUnicode_InternFromString",
 ]  # fmt: skip
 UNTOUCHED = {"Py_GetVersion", "window", "real", "after", "child", "status", "skipped"}
 
