@@ -126,6 +126,7 @@ static void a_fork_is_known_by_its_callers(void **state) {
         {"multiprocessing.popen_fork:_launch\nsanic.worker.process:start\n",
          "Sanic with start_method fork"},
         {"rq.worker.worker_classes:fork_work_horse\n", "RQ"},
+        {"pyspark.daemon:manager\n__main__:<module>\n", "PySpark's daemon"},
         {"pyuwsgi_run\n__main__:<module>\n", "pyuwsgi"},
         {"multiprocessing.popen_fork:_launch\n__main__:<module>\n", NULL},
         {"", NULL},
