@@ -7,25 +7,25 @@ enum { MUCH = 8 };
 
 void gf_check_private(const struct gf_tree *tree, const struct gf_member *master) {
     size_t workers = 0;
-    double new = 0, copied = 0; /* MiB, on average */
+    double fresh = 0, copied = 0; /* MiB, on average */
     for (size_t i = 1; i < tree->count; i++) {
         const struct gf_member *member = &tree->members[i];
         if (!gf_tree_is_worker(member, master) || member->copied < 0)
             continue;
         workers++;
-        new += (double)(member->use.own - member->copied) / 1024;
+        fresh += (double)(member->use.own - member->copied) / 1024;
         copied += (double)member->copied / 1024;
     }
     if (workers == 0)
         return;
-    new /= (double)workers;
+    fresh /= (double)workers;
     copied /= (double)workers;
-    const bool much = new >= MUCH &&new > copied;
+    const bool much = fresh >= MUCH && fresh > copied;
     gf_found(
         much ? GF_WARN : GF_GOOD, "private",
         much ? "what the first requests load, each worker loads for itself: load it before the "
                "fork, import modules and fill caches when the application is imported"
              : NULL,
         "a worker has %.1f MiB for itself: %.1f new since the fork, %.1f copied from its parent",
-        new + copied, new, copied);
+        fresh + copied, fresh, copied);
 }
