@@ -99,6 +99,7 @@ def test_in_fakeroot(python, compare, order, mode):
 
 def assert_frozen(outcome):
     assert outcome.events == [FREEZE, NOTHING_NEW]
-    assert outcome.frozen["child"] > 20000
+    # immortal objects are in a list of their own
+    assert outcome.frozen["child"] > 20000 or "mode=immortal" in outcome.stderr
     working = [line for line in outcome.stdout.splitlines() if line.endswith(" works")]
     assert [line.split()[0] for line in working] == ["before", "child", "child", "after"]
