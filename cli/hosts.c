@@ -35,11 +35,10 @@ const char *gf_host_advice(const struct gf_host_row *row) {
 
 /* The next of a list "a, b"; false: there is none. */
 static bool next_entry(const char **list, char *ret) {
-    *list += strspn(*list, ", ");
-    size_t length = strcspn(*list, ",");
-    snprintf(ret, ENTRY, "%.*s", (int)length, *list);
-    *list += length;
-    return *ret != '\0';
+    size_t length = 0;
+    const char *entry = gf_text_entry(list, &length);
+    snprintf(ret, ENTRY, "%.*s", (int)length, entry ? entry : "");
+    return entry;
 }
 
 static bool is_file(const char *path) {

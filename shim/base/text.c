@@ -171,20 +171,22 @@ bool gf_text_glob(const char *pattern, size_t length, const char *name) {
     return pattern == end;
 }
 
+const char *gf_text_entry(const char **list, size_t *ret_length) {
+    *list += strspn(*list, ", ");
+    const char *entry = *list;
+    size_t length = strcspn(entry, ",");
+    *list += length;
+    while (length > 0 && entry[length - 1] == ' ')
+        length--;
+    *ret_length = length;
+    return length > 0 ? entry : NULL;
+}
+
 bool gf_text_any_glob(const char *patterns, const char *name) {
-    while (*patterns) {
-        size_t length = strcspn(patterns, ",");
-        const char *start = patterns;
-        const char *end = patterns + length;
-        while (start < end && *start == ' ')
-            start++;
-        while (end > start && end[-1] == ' ')
-            end--;
-        if (name[0] && end > start && gf_text_glob(start, (size_t)(end - start), name))
+    size_t length = 0;
+    for (const char *pattern; name[0] && (pattern = gf_text_entry(&patterns, &length));) {
+        if (gf_text_glob(pattern, length, name))
             return true;
-        patterns += length;
-        if (*patterns == ',')
-            patterns++;
     }
     return false;
 }

@@ -49,6 +49,11 @@ uint64_t gf_text_number(const char *string);
 /* Shell pattern with *, ? and nothing else, over the whole name. `length` bounds the pattern. */
 bool gf_text_glob(const char *pattern, size_t length, const char *name);
 
+/* The next entry of a list that is separated by commas, with spaces around them or none; empty ones
+ * are passed over. Not terminated: it has `*ret_length` bytes. *list moves behind it. NULL: there
+ * is none. */
+const char *gf_text_entry(const char **list, size_t *ret_length);
+
 /* Does one of the patterns match? They are separated by commas, with spaces around them or none; an
  * empty pattern matches nothing, and nothing matches an empty name. */
 bool gf_text_any_glob(const char *patterns, const char *name);

@@ -38,25 +38,30 @@ static bool match_one(const char *pattern, size_t length, int argc, char *const 
 
 static struct matches match(const char *patterns, int argc, char *const *argv) {
     struct matches matches = {0};
-    while (*patterns) {
-        patterns += strspn(patterns, ", ");
-        size_t length = strcspn(patterns, ",");
-        bool must_not = *patterns == '!';
+    size_t length = 0;
+    for (const char *pattern; (pattern = gf_text_entry(&patterns, &length));) {
+        bool must_not = *pattern == '!';
         int any = 0;
         for (int i = 1; i < argc && !any; i++)
-            any = match_one(patterns + must_not, length - must_not, argc, argv, i) ? i : 0;
+            any = match_one(pattern + must_not, length - must_not, argc, argv, i) ? i : 0;
         int *where = must_not ? &matches.unwanted : &matches.found;
         *where = *where ? *where : any;
         matches.wanted = matches.wanted || !must_not;
-        patterns += length;
     }
     return matches;
 }
 
 bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self) {
-    return (self->program[0] && gf_text_any_glob(row->programs, self->program)) ||
-           (self->script[0] && gf_text_any_glob(row->programs, self->script)) ||
-           (self->module[0] && gf_text_any_glob(row->programs, self->module));
+    const char *const names[] = {self->program, self->script, self->module};
+    const char *patterns = row->programs;
+    size_t length = 0;
+    for (const char *pattern; (pattern = gf_text_entry(&patterns, &length));) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            if (names[i][0] && gf_text_glob(pattern, length, names[i]))
+                return true;
+        }
+    }
+    return false;
 }
 
 bool gf_host_arguments(const char *patterns, int argc, char *const *argv) {

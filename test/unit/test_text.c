@@ -274,8 +274,24 @@ static void words_too_long_to_compare_are_far_away(void **state) {
     assert_int_equal(gf_text_distance(of_32, of_33), SIZE_MAX);
 }
 
+static void entries_of_a_list_come_without_blanks(void **state) {
+    const char *list = " one,two ,, three four ,";
+    static const char *const entries[] = {"one", "two", "three four"};
+    size_t length = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        const char *entry = gf_text_entry(&list, &length);
+        assert_non_null(entry);
+        assert_int_equal(length, strlen(entries[i]));
+        assert_memory_equal(entry, entries[i], length);
+    }
+    assert_null(gf_text_entry(&list, &length));
+    assert_string_equal(list, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_of_a_list_come_without_blanks),
         cmocka_unit_test(adding_past_the_end_truncates),
         cmocka_unit_test(a_buffer_of_one_byte_stays_terminated),
         cmocka_unit_test(numbers_keep_sign_and_width),
