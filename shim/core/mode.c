@@ -37,7 +37,7 @@ static void choose_immortal(void) {
 }
 
 static void choose_auto(const struct gf_host_row *row) {
-    const struct gf_session *s = &gf_session;
+    struct gf_session *s = &gf_session;
     char why[64];
     struct gf_text text;
     if (!row) {
@@ -52,6 +52,7 @@ static void choose_auto(const struct gf_host_row *row) {
     gf_text_add(&text, gf_host_habit(row, preloads));
     bool wanted = row->kind == GF_HOST_PREFORK && preloads != GF_PRELOADS_NOT;
     const char *obstacle = wanted ? s->runtime->immortal_obstacle() : NULL;
+    s->mode_settled = obstacle != NULL; /* no caller changes that */
     set(wanted && !obstacle, why, obstacle ? "; immortal " : "", obstacle ? obstacle : "");
 }
 

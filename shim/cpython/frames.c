@@ -34,13 +34,13 @@ void gf_frames_list(enum gf_moment moment, char *buffer, size_t size) {
     const struct gf_api *api = &gf_python.api;
     struct gf_text lines;
     gf_text_init(&lines, buffer, size);
-    if (gf_python.host_function) {
-        gf_text_add(&lines, gf_python.host_function);
-        gf_text_add_char(&lines, '\n');
-    }
-    if (moment != GF_MOMENT_HOOK || !api->PyEval_GetFrame)
+    if (moment != GF_MOMENT_HOOK) {
+        if (gf_python.host_function)
+            gf_text_add(&lines, gf_python.host_function);
         return;
-    gf_object *frame = api->PyEval_GetFrame(); /* borrowed; NULL: no Python code runs */
+    }
+    /* borrowed; NULL: no Python code runs */
+    gf_object *frame = api->PyEval_GetFrame ? api->PyEval_GetFrame() : NULL;
     if (frame)
         api->Py_IncRef(frame);
     for (int i = 0; frame && i < MOST_FRAMES; i++) {
