@@ -17,7 +17,8 @@ enum { ENTRY = 128, COMMAND = 8192 };
 static const struct {
     const char *settings, *starts, *advice;
 } texts[] = {
-#define HOST(kind, startup, name, programs, when, callers, loads, settings, starts, advice, why)   \
+#define HOST(kind, startup, name, programs, when, callers, loads, application, settings, starts,   \
+             advice, why)                                                                          \
     {settings, starts, advice},
 #include "core/hosts.def"
 #undef HOST

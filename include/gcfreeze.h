@@ -116,6 +116,13 @@ struct gcfreeze_status {
     /* what is done right before a fork; empty as long as no interpreter was found */
     char mode[16];      /* "freeze" or "immortal" */
     char mode_why[144]; /* why that one: "auto: gunicorn preloads" */
+
+    /* GCFREEZE_WARMUP, in the process that forks the workers */
+    int32_t warmup_done;      /* pages and functions that it ran before its first worker's fork */
+    int32_t warmup_left_out;  /* those that it did not run: the log says why */
+    int64_t warmup_trial_us;  /* what trying them in children took */
+    int64_t warmup_parent_us; /* what running them took */
+    int64_t warmup_bytes;     /* what its memory grew by: workers share that */
 };
 
 /* The same for other processes: a variable of the library, to be found in its symbol table and read

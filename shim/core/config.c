@@ -6,7 +6,7 @@
 #include "base/load.h"
 #include "base/text.h"
 
-enum kind { FLAG, NUMBER, CHOICE, WHEN, SECONDS, GLOBS, PATH };
+enum kind { FLAG, NUMBER, CHOICE, WHEN, SECONDS, GLOBS, WORDS, PATH };
 
 const struct gf_knob gf_knobs[] = {
 #define KNOB(field, kind, name, default_text, lower, upper, values, meaning)                       \
@@ -113,6 +113,7 @@ static bool parse(const struct gf_knob *knob, const char *text, struct gf_config
     case SECONDS:
         return parse_seconds(knob, text, value);
     case GLOBS:
+    case WORDS:
         return parse_text(text, value);
     case PATH:
         return (text[0] == '/' || text[0] == '\0') && parse_text(text, value);

@@ -31,11 +31,13 @@ struct gf_when {
 struct gf_config {
     bool enabled, reshare_threads;
     int mode, startup, parent, collect, exec, log, log_format;
-    long min_new;        /* objects */
-    long defer;          /* objects */
-    long reshare;        /* seconds between passes; 0: off */
+    long min_new; /* objects */
+    long defer;   /* objects */
+    long reshare; /* seconds between passes; 0: off */
+    long warmup_seconds;
     bool reshare_always; /* for tests: a whole pass at every wait */
     struct gf_when when;
+    char warmup[GF_CONFIG_TEXT_SIZE];
     char only[GF_CONFIG_TEXT_SIZE], skip[GF_CONFIG_TEXT_SIZE], log_file[GF_CONFIG_TEXT_SIZE];
 };
 

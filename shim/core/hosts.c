@@ -8,8 +8,9 @@ enum { KEEP, DEFER };
 enum { CALLER_SIZE = 128, PAIR_SIZE = 128 };
 
 const struct gf_host_row gf_host_rows[] = {
-#define HOST(kind, startup, name, programs, when, callers, loads, settings, starts, advice, why)   \
-    {GF_HOST_##kind, startup, name, programs, when, callers, loads},
+#define HOST(kind, startup, name, programs, when, callers, loads, application, settings, starts,   \
+             advice, why)                                                                          \
+    {GF_HOST_##kind, startup, name, programs, when, callers, loads, application},
 #include "core/hosts.def"
 #undef HOST
 };

@@ -22,7 +22,7 @@ enum gf_host_kind {
 /* What the library reads of a row. No pointers: the loader would write to them in every process. */
 struct gf_host_row {
     char kind, defers;
-    char name[32], programs[80], when[56], callers[40], loads[56];
+    char name[32], programs[80], when[56], callers[40], loads[56], application[56];
 };
 
 extern const struct gf_host_row gf_host_rows[];

@@ -189,6 +189,53 @@ void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *
     gf_log_line(GF_LOG_INFO, buffer);
 }
 
+/* ---- warm-ups ---- */
+
+/* "200:2 302:1" as {"200":2,"302":1} */
+static void add_counts(struct gf_text *line, const char *name, const char *counts) {
+    add_name(line, GF_LOG_JSON, name);
+    gf_text_add(line, *counts ? "{\"" : "{");
+    for (; *counts; counts++) {
+        if (*counts == ':')
+            gf_text_add(line, "\":");
+        else if (*counts == ' ')
+            gf_text_add(line, ",\"");
+        else
+            gf_text_add_char(line, *counts);
+    }
+    gf_text_add_char(line, '}');
+}
+
+void gf_report_warmup(const struct gf_config *config, const struct gf_warmup_event *event) {
+    if (!gf_log_wants(GF_LOG_INFO))
+        return;
+    const enum gf_log_format format = (enum gf_log_format)config->log_format;
+    char buffer[LINE_SIZE];
+    struct gf_text line;
+    gf_text_init(&line, buffer, sizeof buffer);
+    if (format == GF_LOG_JSON) {
+        add_json_head(&line, gf_clock_unix_ms(), event->pid);
+        add_word(&line, format, "event", "warm-up");
+    } else {
+        add_prefix(&line, event->pid);
+        gf_text_add(&line, "warm-up");
+    }
+    add_string(&line, format, "script", event->script);
+    add_word(&line, format, "python", event->python);
+    add_number(&line, format, "done", event->done);
+    add_number(&line, format, "left_out", event->left_out);
+    if (format == GF_LOG_JSON)
+        add_counts(&line, "statuses", event->statuses);
+    else
+        add_string(&line, format, "statuses", event->statuses);
+    add_number(&line, format, "trial_us", event->trial_us);
+    add_number(&line, format, "parent_us", event->parent_us);
+    add_number(&line, format, "bytes", event->bytes);
+    if (format == GF_LOG_JSON)
+        gf_text_add_char(&line, '}');
+    gf_log_line(GF_LOG_INFO, buffer);
+}
+
 /* ---- sentences ---- */
 
 static const char *level_name(enum gf_log_level level) {

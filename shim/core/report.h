@@ -51,6 +51,17 @@ struct gf_pass_event {
     long page_size; /* bytes */
 };
 
+/* A warm-up that is over. */
+struct gf_warmup_event {
+    pid_t pid;
+    const char *script;
+    const char *python;
+    long done, left_out;  /* pages and functions */
+    const char *statuses; /* of those that are done: "200:2 302:1 function:1" */
+    int64_t trial_us, parent_us;
+    long bytes; /* what the process's memory grew by */
+};
+
 /* Writes the event into `buffer`, without a newline. */
 void gf_report_format(const struct gf_event *event, enum gf_log_format format, char *buffer,
                       size_t size);
@@ -61,6 +72,9 @@ void gf_report_event(const struct gf_config *config, enum gf_log_level level,
 
 /* Logs a pass, at GF_LOG_INFO. Phase: a waiting process. */
 void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *event);
+
+/* Logs a warm-up, at GF_LOG_INFO. Phase: before a fork. */
+void gf_report_warmup(const struct gf_config *config, const struct gf_warmup_event *event);
 
 /* Logs a sentence in the configured format. */
 void gf_report_message(const struct gf_config *config, enum gf_log_level level,

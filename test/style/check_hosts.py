@@ -10,7 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "hosts.md"
 BEGIN, END = "<!-- rows of shim/core/hosts.def -->\n", "<!-- end of rows -->\n"
-COLUMNS = ("kind", "startup", "name", "programs", "when", "callers", "loads", "settings", "starts", "advice", "why")
+COLUMNS = (
+    "kind", "startup", "name", "programs", "when", "callers", "loads", "application", "settings", "starts", "advice", "why"
+)
 KINDS = {
     "PREFORK": "loads, then forks",
     "LAZY": "forks; each worker loads",
@@ -18,7 +20,7 @@ KINDS = {
     "SUPERVISES": "starts other programs",
     "SINGLE": "forks no workers",
 }
-ROW = re.compile(r"^HOST\((\w+), (\w+),\s*((?:\"(?:[^\"\\]|\\.)*\"[\s,]*){9})\)", re.M)
+ROW = re.compile(r"^HOST\((\w+), (\w+),\s*((?:\"(?:[^\"\\]|\\.)*\"[\s,]*){10})\)", re.M)
 STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"")
 # Names that are words or parts of other names are not looked for.
 HOSTS = r"gunicorn|uwsgi|mod_wsgi|apache|celery|huey|dramatiq|locust|tornado|sanic|airflow|odoo|pyspark|forkserver|ansible|uvicorn|fastapi|hypercorn|granian|daphne|waitress|circusd|supervisord|honcho"
