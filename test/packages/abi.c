@@ -30,7 +30,12 @@
     X(pass_reason)                                                                                 \
     X(reserved2)                                                                                   \
     X(mode)                                                                                        \
-    X(mode_why)
+    X(mode_why)                                                                                    \
+    X(warmup_done)                                                                                 \
+    X(warmup_left_out)                                                                             \
+    X(warmup_trial_us)                                                                             \
+    X(warmup_parent_us)                                                                            \
+    X(warmup_bytes)
 
 #define PAGE_FIELDS(X)                                                                             \
     X(magic)                                                                                       \
@@ -76,7 +81,7 @@ static void print_rows(void) {
 #undef KNOB
 }
 
-/* Every field that an event can have; the last two go to stderr, as they do in a server. */
+/* Every field that an event can have; the last three go to stderr, as they do in a server. */
 static void print_events(void) {
     const struct gf_config config = {.log_format = GF_LOG_JSON};
     const struct gf_event event = {.child = -1,
@@ -87,12 +92,14 @@ static void print_events(void) {
                                    .immortal = true,
                                    .reshared = true};
     const struct gf_pass_event pass = {.script = "", .python = ""};
+    const struct gf_warmup_event warmup = {.script = "", .python = "", .statuses = ""};
     char line[2048];
     gf_report_format(&event, GF_LOG_JSON, line, sizeof line);
     puts(line);
     fflush(stdout);
     gf_log_init(GF_LOG_INFO, "");
     gf_report_pass(&config, &pass);
+    gf_report_warmup(&config, &warmup);
     gf_report_message(&config, GF_LOG_INFO, "");
 }
 
