@@ -91,11 +91,20 @@ static bool parse_seconds(const struct gf_knob *knob, const char *text, long *re
     return true;
 }
 
-static bool parse_text(const char *text, char *ret) {
+static bool parse_text(const char *text, char *ret, size_t size) {
     size_t length = strlen(text);
-    if (length >= GF_CONFIG_TEXT_SIZE)
+    if (length >= size)
         return false;
     memcpy(ret, text, length + 1);
+    return true;
+}
+
+/* One knob is of this kind, and one environment is read in a process. */
+static bool parse_words(const char *text, const char **ret) {
+    static char words[GF_CONFIG_WORDS_SIZE];
+    if (*text && !parse_text(text, words, sizeof words))
+        return false;
+    *ret = *text ? words : "";
     return true;
 }
 
@@ -113,10 +122,11 @@ static bool parse(const struct gf_knob *knob, const char *text, struct gf_config
     case SECONDS:
         return parse_seconds(knob, text, value);
     case GLOBS:
+        return parse_text(text, value, GF_CONFIG_TEXT_SIZE);
     case WORDS:
-        return parse_text(text, value);
+        return parse_words(text, value);
     case PATH:
-        return (text[0] == '/' || text[0] == '\0') && parse_text(text, value);
+        return (text[0] == '/' || text[0] == '\0') && parse_text(text, value, GF_CONFIG_TEXT_SIZE);
     }
     return false;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #define GF_CONFIG_TEXT_SIZE 512
+enum { GF_CONFIG_WORDS_SIZE = 4096 };
 
 /* Choices, in the order of their words in knobs.def. */
 enum gf_mode { GF_MODE_AUTO, GF_MODE_FREEZE, GF_MODE_IMMORTAL };
@@ -37,7 +38,7 @@ struct gf_config {
     long warmup_seconds;
     bool reshare_always; /* for tests: a whole pass at every wait */
     struct gf_when when;
-    char warmup[GF_CONFIG_TEXT_SIZE];
+    const char *warmup; /* in a place of its own: what is not set costs no page */
     char only[GF_CONFIG_TEXT_SIZE], skip[GF_CONFIG_TEXT_SIZE], log_file[GF_CONFIG_TEXT_SIZE];
 };
 

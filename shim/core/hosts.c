@@ -79,15 +79,14 @@ const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, ch
     return NULL;
 }
 
-/* One of the lines. */
-static bool has_caller(const struct gf_host_row *row, const char *callers) {
+bool gf_host_called(const char *patterns, const char *callers) {
     while (*callers) {
         char caller[CALLER_SIZE];
         struct gf_text line;
         size_t length = strcspn(callers, "\n");
         gf_text_init(&line, caller, sizeof caller);
         gf_text_add_bytes(&line, callers, length);
-        if (gf_text_any_glob(row->callers, caller))
+        if (gf_text_any_glob(patterns, caller))
             return true;
         callers += length + (callers[length] == '\n');
     }
@@ -98,7 +97,7 @@ const struct gf_host_row *gf_hosts_find_caller(const char *callers,
                                                const struct gf_host_row *named) {
     const struct gf_host_row *end = named ? named : &gf_host_rows[gf_host_count];
     for (const struct gf_host_row *row = gf_host_rows; *callers && row < end; row++) {
-        if (row->callers[0] && has_caller(row, callers))
+        if (row->callers[0] && gf_host_called(row->callers, callers))
             return row;
     }
     return named;

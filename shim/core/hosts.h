@@ -22,7 +22,7 @@ enum gf_host_kind {
 /* What the library reads of a row. No pointers: the loader would write to them in every process. */
 struct gf_host_row {
     char kind, defers;
-    char name[32], programs[80], when[56], callers[40], loads[56], application[56];
+    char name[32], programs[80], when[56], callers[40], loads[56], application[24];
 };
 
 extern const struct gf_host_row gf_host_rows[];
@@ -36,6 +36,9 @@ bool gf_host_arguments(const char *patterns, int argc, char *const *argv);
 
 /* The row of a program, or NULL. argv is as the program was given it, before it overwrites that. */
 const struct gf_host_row *gf_hosts_find(const struct gf_self *self, int argc, char *const *argv);
+
+/* Does one of the lines that gf_runtime.callers writes match one of the patterns? */
+bool gf_host_called(const char *patterns, const char *callers);
 
 /* The row of a fork by its callers, as gf_runtime.callers writes them, or NULL. `named`: the
  * program's own row, or NULL; it stays the answer if it stands first. */

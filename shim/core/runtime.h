@@ -17,6 +17,10 @@
 struct gf_attach_options {
     long brake; /* objects before a put-off collector runs after all; 0: do not put it off */
     const char *strip_preload; /* file name to take out of LD_PRELOAD; NULL: none */
+    /* Called when Python code calls os.fork, before that begins: no lock is held, Python code may
+     * run, and an exception that is set is raised there. Until runtime.warm_up. NULL: nothing is.
+     */
+    void (*before_os_fork)(void);
     /* C functions that a Python program hands itself over to, counted from 0; NULL: no more. */
     const char *(*host_function)(size_t index);
 };
@@ -43,6 +47,23 @@ struct gf_balance {
     long lost;  /* made immortal, and held by no module any more: never freed */
     long fresh; /* would be made immortal now */
     long live;  /* held, fresh ones included */
+};
+
+/* GCFREEZE_WARMUP, for the server that is about to fork its first worker. */
+struct gf_warmup {
+    const char *words;
+    long seconds;            /* that trials may take */
+    const char *name;        /* of the server; empty: none that is known */
+    const char *function;    /* MODULE:FUNCTION, which is running and forks; empty */
+    const char *application; /* a variable of it with attributes, or uwsgi.opt; empty: no pages */
+    void (*tell)(const char *line); /* for the operator */
+};
+
+struct gf_warmed {
+    long done, left_out;
+    int64_t trial_us, parent_us;
+    long bytes;        /* what this process's memory grew by */
+    char statuses[96]; /* "200:2 302:1 function:1" */
 };
 
 struct gf_runtime {
@@ -116,6 +137,18 @@ struct gf_runtime {
     /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold, and
      * returns how many objects became so. False in *ret_complete: memory ran out on the way. */
     long (*immortalize)(bool *ret_complete);
+
+    /* Inside. May Python code of the application run now? NULL, or why not, as the end of a
+     * sentence. */
+    const char *(*warm_up_obstacle)(void);
+
+    /* Inside, after a NULL from warm_up_obstacle. Runs Python code of the application, in a child
+     * and in this process; may leave an exception set (KeyboardInterrupt). False: nothing is known
+     * of what it did. before_os_fork is not called any more. */
+    bool (*warm_up)(const struct gf_warmup *warmup, struct gf_warmed *ret);
+
+    /* Inside. before_os_fork is not called any more. */
+    void (*cool)(void);
 
     /* Sees to it that pages/arenas knows the interpreter's arenas from now on. False: there is no
      * interpreter, or its arenas come from somebody else's functions. Any number of calls: at load,

@@ -11,6 +11,7 @@
 #include "core/mode.h"
 #include "core/report.h"
 #include "core/reshare.h"
+#include "core/warmup.h"
 #include "process/loader.h"
 #include "process/self.h"
 
@@ -101,6 +102,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     const struct gf_attach_options options = {
         .brake = early ? brake_threshold(s) : 0,
         .strip_preload = strip ? s->library : NULL,
+        .before_os_fork = early && gf_warmup_is_due() ? gf_warmup_before_os_fork : NULL,
         .host_function = gf_host_function,
     };
     enum gcfreeze_reason reason =
@@ -114,6 +116,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     gf_reshare_watch();
     s->deferred = options.brake != 0;
     gf_mode_choose();
+    gf_warmup_attached();
     if (early && !s->runtime->unwinding())
         gf_session_tell(GF_LOG_INFO,
                         GF_UNWIND_LIBRARY " cannot be opened: unwinding is off, the calling Python "

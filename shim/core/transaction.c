@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "core/mode.h"
+#include "core/warmup.h"
 
 static void immortalize(struct gf_event *event) {
     const struct gf_runtime *runtime = gf_session.runtime;
@@ -85,6 +86,8 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
+    if (t->decision.worker && moment == GF_MOMENT_WINDOW && facts.caller == GF_CALLER_C_HOST)
+        gf_warmup_before_host_fork();
     if (t->decision.restore)
         act(t, moment);
     if (facts.obstacle == GCFREEZE_REASON_NONE)

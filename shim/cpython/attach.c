@@ -13,6 +13,7 @@
 #include "cpython/immortal.h"
 #include "cpython/interpreter.h"
 #include "cpython/thaw.h"
+#include "cpython/warmup.h"
 #include "cpython/watch.h"
 #include "process/objects.h"
 #include "process/self.h"
@@ -53,6 +54,7 @@ static void forget(void) {
     gf_brake_reset();
     gf_collector_reset();
     gf_thaw_reset();
+    gf_warmup_reset();
     gf_deputy_reset();
     gf_generation_reset();
     gf_immortal_reset();
@@ -294,6 +296,8 @@ static bool keep_all(enum gf_moment moment, const struct gf_attach_options *opti
         return false;
     if (!gf_python.get_allocated_blocks)
         keep_allocated_blocks();
+    if (options->before_os_fork)
+        gf_warmup_replace(options->before_os_fork);
     register_thaw(moment);
     gf_python.api.Py_AtExit(forget); /* at most 32 callbacks: without it we see the end later */
     if (options->brake != 0 && register_hook("after_in_child", &after_fork_definition))

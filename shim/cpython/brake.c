@@ -3,10 +3,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/text.h"
 #include "cpython/call.h"
 #include "cpython/collector.h"
 #include "cpython/interpreter.h"
+#include "cpython/replace.h"
 
 static struct {
     long brake;  /* the threshold that puts the collector off; 0: none */
@@ -119,49 +119,16 @@ static gf_object *set_method(gf_object *self, gf_object *arguments) {
 
 /* ---- in place of the interpreter's ---- */
 
-enum { DOC_SIZE = 512 };
-
-/* As a builtin's text is written, with its signature ahead (Objects/typeobject.c,
- * _PyType_GetTextSignatureFromInternalDoc). */
-static bool copy_doc(gf_object *original, const char *name, char *ret) {
-    const struct gf_api *api = &gf_python.api;
-    gf_object *texts[] = {gf_attribute(original, "__text_signature__"),
-                          gf_attribute(original, "__doc__")};
-    const char *signature = texts[0] ? api->PyUnicode_AsUTF8(texts[0]) : NULL;
-    api->PyErr_Clear(); /* None: it has none */
-    const char *doc = texts[1] ? api->PyUnicode_AsUTF8(texts[1]) : NULL;
-    api->PyErr_Clear();
-    struct gf_text text;
-    gf_text_init(&text, ret, DOC_SIZE);
-    if (signature) {
-        gf_text_add(&text, name);
-        gf_text_add(&text, signature);
-        gf_text_add(&text, "\n--\n\n");
-    }
-    if (doc)
-        gf_text_add(&text, doc);
-    gf_release(texts, sizeof texts / sizeof *texts);
-    return !text.truncated;
-}
-
 static int replace(gf_object *module, gf_object *original, struct gf_method *method, char *doc) {
-    const struct gf_api *api = &gf_python.api;
-    gf_object *name = gf_attribute(original, "__module__");
-    method->doc = doc;
-    gf_object *ours = NULL;
-    if (name && copy_doc(original, method->name, doc))
-        ours = api->PyCFunction_NewEx(method, module, name);
-    int result = ours ? api->PyObject_SetAttrString(module, method->name, ours) : -1;
-    api->PyErr_Clear();
-    gf_object *const used[] = {name, ours};
-    gf_release(used, sizeof used / sizeof *used);
-    return result;
+    gf_object *ours = gf_replace(module, original, method, doc);
+    gf_release(&ours, 1);
+    return ours ? 0 : -1;
 }
 
 static int replace_both(gf_object *module) {
     static struct gf_method get = {"get_threshold", get_method, GF_METHOD_NO_ARGUMENTS, NULL};
     static struct gf_method set = {"set_threshold", set_method, GF_METHOD_TUPLE, NULL};
-    static char docs[2][DOC_SIZE];
+    static char docs[2][GF_DOC_SIZE];
     if (replace(module, gf_python.gc.get_threshold, &get, docs[0]) != 0)
         return -1;
     if (replace(module, gf_python.gc.set_threshold, &set, docs[1]) == 0)

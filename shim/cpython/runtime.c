@@ -15,6 +15,7 @@
 #include "cpython/interpreters.h"
 #include "cpython/thaw.h"
 #include "cpython/thread.h"
+#include "cpython/warmup.h"
 #include "cpython/watch.h"
 #include "process/loader.h"
 #include "process/objects.h"
@@ -268,6 +269,18 @@ static bool freezes_in(enum gf_moment moment) {
     return !gf_python.free_threaded || (moment == GF_MOMENT_HOOK && gf_threads_count() == 1);
 }
 
+static const char *warm_up_obstacle(void) {
+    const struct gf_api *api = &gf_python.api;
+    if (gf_python.free_threaded)
+        return "has a free-threaded interpreter";
+    if (gf_python.newer || !api->PyEval_SaveThread || !api->PyEval_RestoreThread ||
+        !api->PyErr_CheckSignals || !api->PyOS_AfterFork_Child)
+        return "has an interpreter that this library does not know";
+    if (gf_interpreters_several())
+        return "has several interpreters";
+    return gf_warmup_import_locked() ? "holds the import lock when it forks" : NULL;
+}
+
 /* Nobody can have a free-threaded interpreter for himself. */
 static bool take(struct gf_entry *ret) {
     *ret = (struct gf_entry){0};
@@ -313,6 +326,9 @@ const struct gf_runtime gf_cpython = {
     .immortal_obstacle = gf_immortal_obstacle,
     .weigh = gf_immortal_weigh,
     .immortalize = gf_immortal_walk,
+    .warm_up_obstacle = warm_up_obstacle,
+    .warm_up = gf_warmup_run,
+    .cool = gf_warmup_put_back,
     .watch_arenas = watch_arenas,
     .take = take,
     .waits_for_python = gf_watch_waits_for_python,

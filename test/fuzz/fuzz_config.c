@@ -65,8 +65,10 @@ static void write_GLOBS(struct gf_text *text, const char *value, const struct gf
     gf_text_add(text, value);
 }
 
-static void write_WORDS(struct gf_text *text, const char *value, const struct gf_knob *knob) {
-    write_GLOBS(text, value, knob);
+static void write_WORDS(struct gf_text *text, const char *const *value,
+                        const struct gf_knob *knob) {
+    (void)knob;
+    gf_text_add(text, *value);
 }
 
 static void write_PATH(struct gf_text *text, const char *value, const struct gf_knob *knob) {

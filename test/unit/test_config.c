@@ -8,7 +8,7 @@
 
 /* ---- a knob's value as text ---- */
 
-enum type { BOOL, INT, LONG, WHEN, TEXT };
+enum type { BOOL, INT, LONG, WHEN, TEXT, WORDS };
 
 /* Every knob: the type of its field, and its default. */
 static const struct {
@@ -21,6 +21,7 @@ static const struct {
     {"GCFREEZE_STARTUP", INT, "0"},  {"GCFREEZE_DEFER", LONG, "1000000"},
     {"GCFREEZE_PARENT", INT, "0"},   {"GCFREEZE_COLLECT", INT, "0"},
     {"GCFREEZE_RESHARE", LONG, "0"}, {"GCFREEZE_RESHARE_THREADS", BOOL, "false"},
+    {"GCFREEZE_WARMUP", WORDS, ""},  {"GCFREEZE_WARMUP_SECONDS", LONG, "30"},
     {"GCFREEZE_ONLY", TEXT, ""},     {"GCFREEZE_SKIP", TEXT, ""},
     {"GCFREEZE_EXEC", INT, "0"},     {"GCFREEZE_LOG", INT, "2"},
     {"GCFREEZE_LOG_FILE", TEXT, ""}, {"GCFREEZE_LOG_FORMAT", INT, "0"},
@@ -44,6 +45,10 @@ static enum type type_of(const char *name) {
     return knobs[i].type;
 }
 
+static bool is_free_text(enum type type) {
+    return type == TEXT || type == WORDS;
+}
+
 static const char *shown(const struct gf_config *config, const char *name) {
     static char text[GF_CONFIG_TEXT_SIZE];
     const void *field = (const char *)config + knob_of(name)->offset;
@@ -61,6 +66,8 @@ static const char *shown(const struct gf_config *config, const char *name) {
         snprintf(text, sizeof text, when->kind == GF_WHEN_AFTER ? "%d:%ld" : "%d", (int)when->kind,
                  when->after);
         break;
+    case WORDS:
+        return *(const char *const *)field;
     case TEXT:
         snprintf(text, sizeof text, "%s", (const char *)field);
         break;
@@ -177,6 +184,14 @@ static const struct {
     {"GCFREEZE_ONLY", "caf\xc3\xa9", "caf\xc3\xa9"},
     {"GCFREEZE_SKIP", "pip*", "pip*"},
 
+    {"GCFREEZE_WARMUP", "/ /a?b=c shop.warm:up", "/ /a?b=c shop.warm:up"},
+    {"GCFREEZE_WARMUP", "what the library cannot know", "what the library cannot know"},
+    {"GCFREEZE_WARMUP_SECONDS", "1", "1"},
+    {"GCFREEZE_WARMUP_SECONDS", "3600", "3600"},
+    {"GCFREEZE_WARMUP_SECONDS", "0", NULL},
+    {"GCFREEZE_WARMUP_SECONDS", "3601", NULL},
+    {"GCFREEZE_WARMUP_SECONDS", "soon", NULL},
+
     {"GCFREEZE_EXEC", "keep", "0"},
     {"GCFREEZE_EXEC", "strip", "1"},
     {"GCFREEZE_EXEC", "drop", NULL},
@@ -237,7 +252,7 @@ static void every_knob_has_rows(void **state) {
             if (strcmp(values[v].name, knobs[i].name) == 0)
                 *(values[v].expected ? &good : &bad) += 1;
         }
-        bool anything_goes = knobs[i].type == TEXT;
+        bool anything_goes = is_free_text(knobs[i].type);
         if (good == 0 || (bad == 0 && !anything_goes))
             fail_msg("%s: %zu good values, %zu bad ones", knobs[i].name, good, bad);
     }
@@ -248,7 +263,7 @@ static void words_are_taken_in_any_case(void **state) {
     for (size_t i = 0; i < VALUE_COUNT; i++) {
         char loud[64];
         size_t length = strlen(values[i].value);
-        if (!values[i].expected || type_of(values[i].name) == TEXT)
+        if (!values[i].expected || is_free_text(type_of(values[i].name)))
             continue;
         assert_true(length < sizeof loud);
         for (size_t c = 0; c <= length; c++) {
@@ -294,8 +309,8 @@ static void a_huge_value_is_refused_and_shown_cut(void **state) {
 static void bytes_outside_ascii_are_refused_and_shown_in_hex(void **state) {
     (void)state;
     for (size_t i = 0; i < KNOB_COUNT; i++) {
-        if (knobs[i].type == TEXT && strcmp(knobs[i].name, "GCFREEZE_LOG_FILE") != 0)
-            continue; /* patterns may hold them */
+        if (is_free_text(knobs[i].type) && strcmp(knobs[i].name, "GCFREEZE_LOG_FILE") != 0)
+            continue; /* patterns and words may hold them */
         struct gf_config config = gf_told_read_one(knobs[i].name, "\xc3\xa9\n\"");
         assert_refused(&config, knobs[i].name, "=\"\\xc3\\xa9\\x0a\\x22\"");
     }

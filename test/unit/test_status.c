@@ -95,7 +95,8 @@ static void the_layout_is_what_was_published(void **state) {
     assert_int_equal(offsetof(struct gcfreeze_status, last_reason), 448);
     assert_int_equal(offsetof(struct gcfreeze_status, last_tracked), 464);
     assert_int_equal(offsetof(struct gcfreeze_status, snapshot_bytes), 496);
-    assert_int_equal(sizeof(struct gcfreeze_status), 712);
+    assert_int_equal(offsetof(struct gcfreeze_status, warmup_done), 712);
+    assert_int_equal(sizeof(struct gcfreeze_status), 744);
 }
 
 int main(void) {

@@ -1,0 +1,228 @@
+/* The child jumps from one stack to another, which fortified functions take for an attack. */
+#undef _FORTIFY_SOURCE
+
+#include "process/trial.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "process/system.h"
+
+enum {
+    STACK_SIZE = 1 << 20, /* of the keeper: libc's fork and what others registered with it */
+    REPORT_SIZE = 1 << 18,
+    KERNEL_SIGNALS = 8 /* bytes of the kernel's signal set */
+};
+
+/* Shared with the child: what it reports. */
+struct report {
+    size_t used;
+    char text[REPORT_SIZE];
+};
+
+/* This process's, and the keeper's, which runs in its memory. */
+static struct {
+    jmp_buf back; /* where the child goes on: on this process's stack */
+    sigset_t signals;
+    pid_t parent, keeper, child;
+    int error; /* of libc's fork */
+    double seconds;
+    atomic_int
+        forked; /* 1: `child` and `error` are set; from then on the keeper leaves libc alone */
+    atomic_bool late;
+    int status;
+    char *stack;
+    struct report *report;
+} trial;
+
+/* ---- the keeper ---- */
+
+static int64_t now_ns(void) {
+    struct timespec now = {0, 0};
+    gf_system_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Sleeps until a child has ended, at most until then. */
+static void sleep_until(int64_t end_ns) {
+    int64_t left = end_ns - now_ns();
+    const struct timespec timeout = {(time_t)(left > 0 ? left / 1000000000 : 0),
+                                     (long)(left > 0 ? left % 1000000000 : 0)};
+    const uint64_t child_ended = UINT64_C(1) << (SIGCHLD - 1);
+    gf_system_call(SYS_rt_sigtimedwait, (long)&child_ended, 0, (long)&timeout, KERNEL_SIGNALS, 0);
+}
+
+static long end_of(pid_t pid, int options) {
+    return gf_system_call(SYS_wait4, pid, (long)&trial.status, options, 0, 0);
+}
+
+/* What the child has started goes with it; what has left its process group is nobody's. */
+static void end_group(void) {
+    int unused = 0;
+    gf_system_call(SYS_kill, -trial.child, SIGKILL, 0, 0, 0);
+    while (gf_system_call(SYS_wait4, -trial.child, (long)&unused, __WALL, 0, 0) > 0)
+        continue;
+    while (gf_system_call(SYS_wait4, -1, (long)&unused, __WALL | WNOHANG, 0, 0) > 0)
+        continue;
+}
+
+static void watch_child(void) {
+    static const char default_action[64]; /* the kernel's struct, and SIG_DFL is 0 */
+    const int64_t end_ns = now_ns() + (int64_t)(trial.seconds * 1e9);
+    /* Blocked and with its default action: else the kernel would throw it away, or reap. */
+    gf_system_call(SYS_rt_sigaction, SIGCHLD, (long)default_action, 0, KERNEL_SIGNALS, 0);
+    while (end_of(trial.child, WNOHANG) == 0) {
+        sleep_until(end_ns);
+        if (now_ns() < end_ns)
+            continue;
+        trial.late = true;
+        gf_system_call(SYS_kill, trial.child, SIGKILL, 0, 0, 0);
+        end_of(trial.child, 0);
+        break;
+    }
+    end_group();
+}
+
+static int keep(void *unused) {
+    (void)unused;
+    gf_system_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    gf_system_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    trial.keeper = (pid_t)gf_system_call(SYS_getpid, 0, 0, 0, 0, 0);
+    pid_t child = fork(); /* our own, which lets a borrower of memory pass (process/self.h) */
+    if (child == 0)
+        longjmp(trial.back, 1);
+    trial.child = child;
+    trial.error = errno;
+    trial.forked = 1;
+    gf_system_call(SYS_futex, (long)&trial.forked, FUTEX_WAKE, 1, 0, 0);
+    if (child > 0)
+        watch_child();
+    return 0;
+}
+
+/* ---- the child ---- */
+
+static void settle(void) {
+    const struct rlimit none = {0, 0};
+    struct rlimit core;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != trial.keeper)
+        _exit(1); /* it has ended already */
+    setpgid(0, 0);
+    if (getrlimit(RLIMIT_CORE, &core) == 0) {
+        core.rlim_cur = none.rlim_cur;
+        setrlimit(RLIMIT_CORE, &core);
+    }
+    sigprocmask(SIG_SETMASK, &trial.signals, NULL);
+}
+
+void gf_trial_report(const char *text) {
+    struct report *report = trial.report;
+    size_t length = strlen(text);
+    if (length + 2 > sizeof report->text - report->used)
+        return;
+    memcpy(report->text + report->used, text, length);
+    report->text[report->used + length] = '\n';
+    report->used += length + 1;
+}
+
+/* ---- the parent ---- */
+
+static void *map(size_t size, int flags) {
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void gf_trial_release(void) {
+    if (trial.stack)
+        munmap(trial.stack, STACK_SIZE);
+    if (trial.report)
+        munmap(trial.report, sizeof *trial.report);
+    trial.stack = NULL;
+    trial.report = NULL;
+}
+
+/* Until the keeper has forked, it uses this thread's data: nothing here may. */
+static bool wait_for_fork(void) {
+    const struct timespec moment = {0, 100000000};
+    int status = 0;
+    while (!trial.forked) {
+        gf_system_call(SYS_futex, (long)&trial.forked, FUTEX_WAIT, 0, (long)&moment, 0);
+        if (!trial.forked && gf_system_call(SYS_wait4, trial.keeper, (long)&status,
+                                            __WALL | WNOHANG, 0, 0) == trial.keeper)
+            return false; /* somebody has killed it */
+    }
+    return true;
+}
+
+static bool start_keeper(void) {
+    pid_t keeper = clone(keep, trial.stack + STACK_SIZE, CLONE_VM, NULL);
+    if (keeper < 0)
+        return false;
+    trial.keeper = keeper;
+    if (!wait_for_fork()) {
+        errno = EAGAIN;
+        return false;
+    }
+    if (trial.child > 0)
+        return true;
+    while (waitpid(keeper, NULL, __WALL) < 0 && errno == EINTR)
+        continue;
+    errno = trial.error;
+    return false;
+}
+
+int gf_trial_fork(double seconds) {
+    sigset_t all;
+    trial.stack = map(STACK_SIZE, MAP_PRIVATE | MAP_STACK);
+    trial.report = map(sizeof *trial.report, MAP_SHARED);
+    trial.forked = 0;
+    trial.late = false;
+    trial.status = 0;
+    trial.child = 0;
+    trial.seconds = seconds;
+    if (!trial.stack || !trial.report) {
+        gf_trial_release();
+        errno = ENOMEM;
+        return -1;
+    }
+    /* The keeper inherits the mask, and runs no handler of this process's. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &trial.signals);
+    if (_setjmp(trial.back) != 0) {
+        settle();
+        return 0;
+    }
+    bool forked = start_keeper();
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &trial.signals, NULL);
+    if (!forked)
+        gf_trial_release();
+    errno = error;
+    return forked ? 1 : -1;
+}
+
+bool gf_trial_wait(struct gf_trial *ret) {
+    if (waitpid(trial.keeper, NULL, __WALL) < 0 && errno == EINTR)
+        return false;
+    *ret = (struct gf_trial){trial.report->text, trial.status, trial.late};
+    return true;
+}
+
+void gf_trial_stop(void) {
+    kill(trial.child, SIGKILL);
+}

@@ -1,0 +1,5 @@
+# A file as a string of C: cmake -DFROM=... -DTO=... -DNAME=... -P text.cmake
+file(READ ${FROM} BYTES HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," LIST "${BYTES}")
+string(REGEX REPLACE "(('[^']*',){16})" "\\1\n" LINES "${LIST}")
+file(WRITE ${TO} "extern const char ${NAME}[];\nconst char ${NAME}[] = {\n${LINES}0};\n")
