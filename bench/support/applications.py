@@ -13,7 +13,8 @@ from typing import Callable
 
 from bench.demo import client
 from bench.support.setup import ROOT
-from bench.workloads.site import visits
+from bench.workloads.shop import visits as shop_visits
+from bench.workloads.site import visits as site_visits
 
 LATER = "later", None
 SEED = 6
@@ -61,25 +62,26 @@ def heap_steps(running):
     yield "kept", lambda: several("keep", 100)
 
 
-def site_environment(place):
+def real_environment(place):
     """With a database that nobody has used."""
-    made, used = place.directory / "made", place.directory / "site"
+    name, made, used = place.workload, place.directory / "made", place.directory / place.workload
+    variable = "BENCH_" + name.upper()
     if not made.exists():
         new = place.directory / "new"
         new.mkdir()
         subprocess.run(
-            [SITE.python(place.python.version), "-m", "bench.workloads.site.content"],
-            env={**os.environ, "BENCH_SITE": str(new)},
+            [place.application.python(place.python.version), "-m", "bench.workloads.%s.content" % name],
+            env={**os.environ, variable: str(new)},
             cwd=ROOT,
             check=True,
         )
         new.rename(made)
     shutil.rmtree(used, ignore_errors=True)
     shutil.copytree(made, used)
-    return {"BENCH_SITE": str(used)}
+    return {variable: str(used)}
 
 
-def site_steps(running):
+def real_steps(running, visits):
     headers = {}
 
     def ask(path):
@@ -104,15 +106,21 @@ def site_steps(running):
     yield LATER
 
 
+def real(name, visits, packages):
+    return Application(
+        "bench.workloads.%s.app:application" % name,
+        name,
+        real_environment,
+        lambda running: real_steps(running, visits),
+        packages,
+    )
+
+
 HEAP = Application("bench.workloads.app:application", "gunicorn", heap_environment, heap_steps)
-SITE = Application(
-    "bench.workloads.site.app:application",
-    "site",
-    site_environment,
-    site_steps,
-    ("Wagtail", "Django", "djangorestframework"),
-)
+SITE = real("site", site_visits, ("Wagtail", "Django", "djangorestframework"))
+SHOP = real("shop", shop_visits, ("pretix", "Django", "djangorestframework"))
+REAL = {"site": SITE, "shop": SHOP}
 
 
 def of(workload):
-    return SITE if workload == "site" else HEAP
+    return REAL.get(workload, HEAP)

@@ -1,6 +1,6 @@
 """What the measured parents hold. Each workload has a fixed seed and comes in any size.
 
-site/ is an application of its own. Any other workload is a module with two functions:
+site/ and shop/ are applications of their own. Any other workload is a module with two functions:
 
     build(megabytes)    a list, or what can be read like one: heap[0] to heap[len(heap) - 1]
     look(entry)         reads one entry of it; all of them together are everything

@@ -1,0 +1,3 @@
+from bench.workloads import served
+
+application = served.load("bench.workloads.shop.settings")

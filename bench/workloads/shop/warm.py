@@ -1,0 +1,23 @@
+from bench.workloads import warming
+from bench.workloads.shop import NAME
+from bench.workloads.shop.visits import API, CONTROL, EVENT
+
+PAGES = [
+    "/organizer/",
+    EVENT,
+    EVENT + "widget/product_list",
+    API + "events/event-0/orders/",
+    "/control/events/",
+    "/control/organizer/organizer/",
+    CONTROL,
+    CONTROL + "settings/",
+    CONTROL + "items/1/",
+    CONTROL + "vouchers/",
+    CONTROL + "orders/A0000/",
+]
+
+
+def warm():
+    from bench.workloads.shop.app import application
+
+    warming.warm(application, PAGES, email=NAME)
