@@ -1,6 +1,6 @@
 """Who is compared: one row each, in the order of the tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from bench.support.setup import PROGRAMS
@@ -15,12 +15,14 @@ IMMORTAL = (3, 12)  # the oldest CPython that has immortal objects
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to run gunicorn. `knobs` are the library's: none of them is set, or it is not there (None)."""
+    """One way to run gunicorn. `knobs` are the library's: none of them is set, or it is not there (None).
+    `warm`: one of the application's warm starts."""
 
     name: str
     options: tuple = PRELOAD
     knobs: Optional[tuple] = None
     oldest: tuple = EVERY
+    warm: Optional[str] = None
 
     @property
     def preloads(self):
@@ -33,7 +35,7 @@ class Contender:
     def with_threads(self):
         beside = (("GCFREEZE_RESHARE_THREADS", "on"),) if self.reshares else ()
         knobs = None if self.knobs is None else self.knobs + beside
-        return Contender(self.name, self.options + THREADS, knobs, self.oldest)
+        return replace(self, options=self.options + THREADS, knobs=knobs)
 
 
 MODE = "GCFREEZE_MODE"
@@ -41,6 +43,9 @@ RESHARE = ("GCFREEZE_RESHARE", "on")
 BOTH = "immortal + reshare"
 DEFAULT = "default"
 BEST = "default + reshare"
+WARM = "warm"
+PATHS = "warm paths"
+WARM_BEST = "warm + reshare"
 
 ROWS = [
     Contender("no --preload", options=()),
@@ -52,6 +57,9 @@ ROWS = [
     Contender("reshare", knobs=((MODE, "freeze"), RESHARE)),
     Contender("immortal", knobs=((MODE, "immortal"),), oldest=IMMORTAL),
     Contender(BOTH, knobs=((MODE, "immortal"), RESHARE), oldest=IMMORTAL),
+    Contender(WARM, knobs=(), warm="function"),
+    Contender(PATHS, knobs=(), warm="paths"),
+    Contender(WARM_BEST, knobs=(RESHARE,), warm="function"),
 ]
 CONTENDERS = {row.name: row for row in ROWS}
 NOTHING, HAND = CONTENDERS["nothing"], CONTENDERS["by hand"]

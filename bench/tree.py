@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import contenders
-from bench.contenders import BOTH, HAND, NOTHING
+from bench.contenders import BOTH, DEFAULT, HAND, NOTHING
 from bench.support import cgroup, limit, pairs, scenario
 from bench.support.place import WORKERS, Place
 from bench.support.result import Skip, Tree, last
@@ -48,16 +48,18 @@ def of_moments(runs, value):
     return {name: spread(value(run.moments[name]) for run in runs) for name in runs[0].moments}
 
 
-def against(runs, others):
-    """Each moment's ratio to what `others` has for it."""
+def to_limit(runs, limits):
     trees = {name: [run.moments[name].tree for run in runs] for name in runs[0].moments}
-    return {name: ratios(values, others(name)) for name, values in trees.items()}
+    totals = [limit.total for limit in limits]
+    return {name: ratios(values, totals) for name, values in trees.items()}
 
 
-def own_against(runs, others):
-    """Each moment's ratio of a worker's own memory."""
+def part_against(runs, others, part):
+    """Each moment's ratio of the server's memory ("tree") or of a worker's own ("private"), run by run."""
+    if not others:
+        return None
     return {
-        name: ratios(*([at(run.moments, name).private for run in some] for some in (runs, others)))
+        name: ratios(*([getattr(at(run.moments, name), part) for run in some] for some in (runs, others)))
         for name in runs[0].moments
     }
 
@@ -84,19 +86,33 @@ def of_exits_against(runs, others):
     }
 
 
-def one_contender(runs, hands, nothings, limits):
+def of_first(runs):
+    return None if runs[0].first is None else spread(run.first for run in runs)
+
+
+def of_first_against(runs, others):
+    if runs[0].first is None or not others:
+        return None
+    return ratios(*([run.first for run in some] for some in (runs, others)))
+
+
+def one_contender(runs, columns, limits):
+    hands, nothings, colds = (columns.get(name) for name in (HAND.name, NOTHING.name, DEFAULT))
     return {
         "tree": of_moments(runs, lambda moment: moment.tree),
         "group": of_moments(runs, lambda moment: moment.group) if has_group(runs) else None,
         "private": of_moments(runs, lambda moment: moment.private),
         "faults": of_moments(runs, lambda moment: moment.faults),
-        "to_limit": against(runs, lambda _: [limit.total for limit in limits]),
+        "to_limit": to_limit(runs, limits),
         # what has no "later" is as it was when everything had been read
-        "to_hand": against(runs, lambda name: [at(run.moments, name).tree for run in hands]),
-        "own_to_nothing": own_against(runs, nothings) if nothings else None,
+        "to_hand": part_against(runs, hands, "tree"),
+        "to_nothing": part_against(runs, nothings, "tree"),
+        "own_to_nothing": part_against(runs, nothings, "private"),
         "fork": of_forks(runs),
         "exit": of_exits(runs) or None,
         "exit_to_nothing": of_exits_against(runs, nothings) if nothings else None,
+        "first": of_first(runs),
+        "first_to_default": of_first_against(runs, colds),
     }
 
 
@@ -123,7 +139,6 @@ def measure_one(setup, python, plan, with_group):
         sides = [lambda: limit.measure(place), *(lambda row=row: run(row) for row in rows)]
         columns = dict(zip(names, zip(*pairs.in_turn(plan.runs, *sides))))
     limits = columns.pop(LIMIT)
-    hands, nothings = columns[HAND.name], columns.get(NOTHING.name)
     return Tree(
         workload=plan.workload,
         megabytes=plan.megabytes,
@@ -136,7 +151,7 @@ def measure_one(setup, python, plan, with_group):
             "total": spread(limit.total for limit in limits),
         },
         contenders={
-            name: one_contender(runs, hands, nothings, limits) for name, runs in columns.items()
+            name: one_contender(runs, columns, limits) for name, runs in columns.items()
         },
         software=place.application.versions(python.version),
     )

@@ -14,18 +14,17 @@ from bench.demo.server import WORKERS, Failed
 SECONDS = 120  # eight workers that load an application at once take a while
 
 
-def ask(port, path, headers=None):
+def connect(port, path, headers):
     connection = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-    lines = {
-        "Host": "localhost",
-        "Connection": "close",
-        "Content-Length": "1",
-        "Expect": "100-continue",
-        **(headers or {}),
-    }
+    lines = {"Host": "localhost", "Connection": "close", **(headers or {})}
     head = "".join("%s: %s\r\n" % line for line in lines.items())
     connection.sendall(("GET %s HTTP/1.1\r\n%s\r\n" % (path, head)).encode())
     return connection
+
+
+def ask(port, path, headers=None):
+    body = {"Content-Length": "1", "Expect": "100-continue"}
+    return connect(port, path, {**body, **(headers or {})})
 
 
 def answer(stream):
@@ -62,16 +61,14 @@ def round_of(port, path, count=WORKERS, headers=None):
     return pids
 
 
-def get(port, path):
+def get(port, path, headers=None):
     """One request, for whichever worker takes it; its pid."""
-    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
-        connection.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
-        with connection.makefile("rb") as stream:
-            status, headers = answer(stream)
-            stream.read()
+    with connect(port, path, headers) as connection, connection.makefile("rb") as stream:
+        status, answered = answer(stream)
+        stream.read()
     if status != 200:
         raise Failed("%s was answered with status %d" % (path, status))
-    return int(headers["x-worker"])
+    return int(answered["x-worker"])
 
 
 def load(port, paths, at_once):

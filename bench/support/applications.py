@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 from bench.demo import client
@@ -28,6 +28,8 @@ class Application:
     environment: Callable  # of a place
     steps: Callable  # of a running server: pairs of a moment and what leads to it
     packages: tuple = ()  # whose versions a result names
+    visits: object = None  # a module: PAGES, and log_in(port), which returns headers
+    warm: dict = field(default_factory=dict)  # warm starts by name: values of GCFREEZE_WARMUP
 
     def python(self, version):
         return ROOT / ".venv" / ("%s-%s" % (self.venv, version)) / "bin" / "python"
@@ -106,19 +108,32 @@ def real_steps(running, visits):
     yield LATER
 
 
-def real(name, visits, packages):
+def real(name, visits, packages, paths):
+    module = "bench.workloads." + name
     return Application(
-        "bench.workloads.%s.app:application" % name,
+        module + ".app:application",
         name,
         real_environment,
         lambda running: real_steps(running, visits),
         packages,
+        visits,
+        {"function": module + ".warm:warm", "paths": paths},
     )
 
 
 HEAP = Application("bench.workloads.app:application", "gunicorn", heap_environment, heap_steps)
-SITE = real("site", site_visits, ("Wagtail", "Django", "djangorestframework"))
-SHOP = real("shop", shop_visits, ("pretix", "Django", "djangorestframework"))
+SITE = real(
+    "site",
+    site_visits,
+    ("Wagtail", "Django", "djangorestframework"),
+    "/ /articles/ /products/",
+)
+SHOP = real(
+    "shop",
+    shop_visits,
+    ("pretix", "Django", "djangorestframework"),
+    "/organizer/ /organizer/event-0/ /organizer/event-0/widget/product_list",
+)
 REAL = {"site": SITE, "shop": SHOP}
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from bench.contenders import BOTH, DEFAULT
+from bench.contenders import BOTH, DEFAULT, PATHS, WARM, WARM_BEST
+from bench.support.first import REQUESTS
 from bench.support.place import FEW, WORKERS
 
 HEAD = "gunicorn; where nothing else is said, 8 workers, 150 MB catalogue, read everything"
@@ -80,6 +81,33 @@ def of_applications(data):
             yield row("site", what, "CPython " + tree["python"], "≤", 0.65, ratio)
 
 
+def of_warm_starts(data):
+    """What `site` measures of them."""
+    newer, rounds = "3.12 and later, %d workers, " % FEW, ", 24 rounds: "
+    own, server = "own memory of a worker ÷ nothing", "memory of the server ÷ nothing"
+    function, paths = ", warm start by a function", ", warm start by three public paths"
+    wanted = [
+        ("warm", "site", WARM, "the site" + function + rounds + own, "own_to_nothing", 0.4),
+        ("warm-paths", "site", PATHS, "the site" + paths + rounds + own, "own_to_nothing", 0.55),
+        ("warm", "shop", WARM, "the shop" + function + rounds + own, "own_to_nothing", 0.25),
+        ("warm-server", "shop", WARM, "the shop" + function + rounds + server, "to_nothing", 0.5),
+    ]
+    for key, workload, contender, what, ratio, bound in wanted:
+        for tree, part in find(data, workload, FEW, contender):
+            if minor(tree) >= IMMORTAL:
+                subject = "CPython " + tree["python"]
+                yield row(key, newer + what, subject, "≤", bound, part[ratio]["rounds"])
+    what = "up to 3.11, %d workers, reshare, the site%s, 10 s later: %s" % (FEW, function, own)
+    for tree, part in find(data, "site", FEW, WARM_BEST):
+        ratio = part["own_to_nothing"]["later"]
+        yield row("warm-reshare", what, "CPython " + tree["python"], "≤", 0.32, ratio)
+    for workload in ("site", "shop"):
+        what = "the %s: first %d requests of a fresh worker, median latency, warm ÷ default"
+        for tree, part in find(data, workload, FEW, WARM):
+            subject, ratio = "CPython " + tree["python"], part["first_to_default"]
+            yield row("first", what % (workload, REQUESTS), subject, "≤", 0.7, ratio)
+
+
 def of_memory(data):
     """(key, text, contender, ratio, moment, bound, whether the version counts)"""
     immortal = "3.12 and later, "
@@ -151,7 +179,8 @@ def of_forks(data):
 
 def rows(data):
     """In the order of the table; those that this run has measured."""
-    return [*of_applications(data), *of_memory(data), *of_speed(data), *of_exits(data), *of_forks(data)]
+    parts = of_applications, of_warm_starts, of_memory, of_speed, of_exits, of_forks
+    return [one for part in parts for one in part(data)]
 
 
 def show(console, data):

@@ -47,6 +47,8 @@ class Place:
 
     def environment(self, contender):
         knobs = dict(contender.knobs or ())
+        if contender.warm:
+            knobs["GCFREEZE_WARMUP"] = self.application.warm[contender.warm]
         if knobs:
             knobs.update(GCFREEZE_LOG="info", GCFREEZE_LOG_FORMAT="json")
             knobs["GCFREEZE_LOG_FILE"] = str(self.events)

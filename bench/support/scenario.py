@@ -3,8 +3,9 @@
 import time
 from dataclasses import dataclass
 from statistics import median
+from typing import Optional
 
-from bench.support import leaving, memory
+from bench.support import first, leaving, memory
 from bench.support.cgroup import group
 
 INTERVAL = 10  # seconds: what GCFREEZE_RESHARE=on stands for
@@ -25,6 +26,7 @@ class Run:
     moments: dict
     forks: list  # ms, in the parent; none where it does not preload
     exits: dict
+    first: Optional[float]  # ms, of a fresh worker's first requests; None where nobody could log in
 
 
 def look(running, usage):
@@ -64,7 +66,9 @@ def run_in(place, contender, usage, with_exits):
         found = dict(moments(place, contender, running, usage))
         place.check_frozen(contender, running)
         forks = read_forks(place) if "--preload" in contender.options else []
-        return Run(found, forks, leaving.measure(running) if with_exits else {})
+        exits = leaving.measure(running) if with_exits else {}
+        visits = place.application.visits
+        return Run(found, forks, exits, first.measure(running, visits) if visits else None)
 
 
 def read_forks(place):

@@ -48,10 +48,13 @@ def part(megabytes, limit, hand, later=True, others=ONLY_SITE):
         "faults": of_moments(megabytes * 10, without),
         "to_limit": of_moments(megabytes / limit, without),
         "to_hand": of_moments(megabytes / hand, without),
+        "to_nothing": of_moments(megabytes / 1340, without),
         "own_to_nothing": of_moments(megabytes / 1340, without),
         "fork": {"first": around(30), "later": around(2)},
         "exit": {"used": one_exit, "new": one_exit},
         "exit_to_nothing": {"used": around(0.1), "new": around(0.2)},
+        "first": around(megabytes / 20) if others is ONLY_HEAP else None,
+        "first_to_default": around(0.5) if others is ONLY_HEAP else None,
     }
 
 

@@ -1,0 +1,44 @@
+"""How long the first requests of a fresh worker take: it loads, compiles and copies what it needs for them."""
+
+import itertools
+import os
+import signal
+import time
+from statistics import median
+
+from bench.demo import client, server
+from bench.support import leaving
+
+REQUESTS, WORKERS = 20, 4
+
+
+def replace_one(running):
+    """A worker's successor, once it can answer."""
+    before = running.workers()
+    os.kill(before[-1], signal.SIGTERM)
+    (fresh,) = set(leaving.wait_for_others(running, before[-1:])) - set(before)
+    return fresh
+
+
+def timed(port, page, headers):
+    """(milliseconds, whose)"""
+    start = time.perf_counter_ns()
+    pid = client.get(port, page, headers)
+    return (time.perf_counter_ns() - start) / 1e6, pid
+
+
+def of_one(running, visits, headers):
+    """Milliseconds, the median. All other workers stand still."""
+    fresh = replace_one(running)
+    pages = ["/who", *itertools.islice(itertools.cycle(visits.PAGES), REQUESTS)]
+    with server.alone(fresh, running.workers()):
+        answers = [timed(running.port, page, headers) for page in pages]
+    if {pid for _, pid in answers} != {fresh}:
+        raise server.Failed("a worker that stood still answered")
+    return median(took for took, _ in answers[1:])  # the first one has waited for the worker
+
+
+def measure(running, visits):
+    """Of several, one after the other: none of them has done the login."""
+    headers = visits.log_in(running.port)
+    return median(of_one(running, visits, headers) for _ in range(WORKERS))
