@@ -16,12 +16,13 @@ import jinja2
 from bench import plots
 from bench.contenders import BEST, DEFAULT
 from bench.support import must
-from bench.support.applications import ROUNDS
+from bench.support.applications import REAL, ROUNDS
+from bench.support.first import REQUESTS
 from bench.support.place import FEW, WORKERS
 from bench.support.result import MOMENTS, last
 from bench.support.results import write_whole
 from bench.support.setup import ROOT
-from bench.workloads.site.visits import PAGES
+from bench.workloads.site import warm
 
 TEMPLATES = Path(__file__).parent / "templates"
 BEGIN = "<!-- script/bench-docs writes from here -->"
@@ -80,7 +81,7 @@ def applications(data):
     found = {name + "s": find_trees(data, name, workers=FEW) for name in ("site", "catalogue")}
     if not all(found.values()):
         raise Incomplete("the results hold no whole run of `site`")
-    return found
+    return {**found, "shops": find_trees(data, "shop", workers=FEW)}
 
 
 def headline(trees):
@@ -128,7 +129,9 @@ def environment():
     )
     found.filters.update(number=number, ratio=ratio, last=last, at=at)
     found.globals.update(columns=columns, plot_name=plot_name, groups=groups, moments=MOMENTS)
-    found.globals.update(pages=len(PAGES), rounds=ROUNDS, best=best, begin=BEGIN, end=END)
+    found.globals.update(pages={name: len(one.visits.PAGES) for name, one in REAL.items()})
+    found.globals.update(warm_pages=len(warm.PAGES), paths=REAL["site"].warm["paths"])
+    found.globals.update(requests=REQUESTS, rounds=ROUNDS, best=best, begin=BEGIN, end=END)
     return found
 
 
@@ -157,6 +160,7 @@ def write(data, root=ROOT):
         "others": find_trees(data, "documents", "model", "holes"),
         **applications(data),
         "must": must.rows(data),
+        "must_here": [*must.of_applications(data), *must.of_warm_starts(data)],
         "plots": {one["what"]: plots.slug(one["what"]) + ".svg" for one in data["series"]},
     }
 

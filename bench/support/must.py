@@ -105,7 +105,7 @@ def of_warm_starts(data):
         what = "the %s: first %d requests of a fresh worker, median latency, warm ÷ default"
         for tree, part in find(data, workload, FEW, WARM):
             subject, ratio = "CPython " + tree["python"], part["first_to_default"]
-            yield row("first", what % (workload, REQUESTS), subject, "≤", 0.7, ratio)
+            yield row("first-" + workload, what % (workload, REQUESTS), subject, "≤", 0.7, ratio)
 
 
 def of_memory(data):

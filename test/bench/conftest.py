@@ -79,10 +79,13 @@ def tree(python="3.13.0", workload="catalogue", immortal=190):
 
 
 def application(workload="site", python="3.13.0", default=400):
-    others = ONLY_HEAP if workload == "site" else ONLY_SITE
+    others = ONLY_SITE if workload == "catalogue" else ONLY_HEAP
+    warm = {"warm": part(default / 2, 104, 1300, later=False, others=others)}
+    if python < "3.12":
+        warm["warm + reshare"] = part(default / 2, 104, 1300, others=others)
     return Tree(
         workload=workload,
-        megabytes=0 if workload == "site" else 150,
+        megabytes=150 if workload == "catalogue" else 0,
         python=python,
         workers=4,
         runs=3,
@@ -92,8 +95,9 @@ def application(workload="site", python="3.13.0", default=400):
             "by hand": part(1300, 104, 1300, later=False, others=others),
             "default": part(default, 104, 1300, later=False, others=others),
             "default + reshare": part(default - 20, 104, 1300, others=others),
+            **({} if workload == "catalogue" else warm),
         },
-        software={"Wagtail": "8.0"} if workload == "site" else {},
+        software={"site": {"Wagtail": "8.0"}, "shop": {"pretix": "1.0"}}.get(workload, {}),
     )
 
 
@@ -116,6 +120,7 @@ def finds():
         tree(workload="documents"),
         application(),
         application("catalogue", default=30),
+        application("shop", default=600),
         speed(),
         Figure("time added to true", "true", "us", {"without": 300.0, "with": 350.0}, 50.0, 100),
         Figure("time added to a script", "3.13.0", "%", {"without": 1.0}, 0.1, None, (-0.2, 0.4)),

@@ -113,7 +113,7 @@ def test_the_applications_alone_are_a_part_of_the_page(root, results, pictures):
     found = [tree for tree in results.data["trees"] if tree["workers"] == 4]
     text = written(root, {**results.data, "trees": found})
     assert text.startswith("# Page\n\nbefore\n" + docs.BEGIN) and "\nold\n" not in text
-    assert "## Two real applications" in text and text.endswith(docs.END + "\nafter\n")
+    assert "## Real applications" in text and text.endswith(docs.END + "\nafter\n")
     assert "400 (-70 %)" in (root / "README.md").read_text()
     assert not (root / "docs" / "plots").exists()
 
@@ -123,6 +123,23 @@ def test_the_part_is_the_same_within_the_whole_page(root, results):
     again = [tree for tree in results.data["trees"] if tree["workers"] == 4]
     assert "Wagtail 8.0" in whole
     assert written(root, {**results.data, "trees": again}) == whole
+
+
+def test_a_shop_that_could_not_be_installed_is_not_told_of(root, results):
+    assert "pretix 1.0" in written(root, results.data)
+    assert "| pretix, a ticket shop | 1,340 | 600 (-55 %) | 300 (-78 %) |" in (root / "README.md").read_text()
+    trees = [tree for tree in results.data["trees"] if tree["workload"] != "shop"]
+    assert "pretix" not in written(root, {**results.data, "trees": trees})
+    text = (root / "README.md").read_text()
+    assert "pretix" not in text and "| the same Wagtail site | 1,340 | 400 (-70 %) | 200 (-85 %) |" in text
+
+
+def test_without_warm_starts_the_readme_has_no_table_of_them(root, results):
+    data = copy.deepcopy(results.data)
+    for tree in data["trees"]:
+        tree["contenders"].pop("warm", None)
+    docs.write({**data, "trees": [tree for tree in data["trees"] if tree["workload"] != "shop"]}, root)
+    assert "warm start" not in (root / "README.md").read_text()
 
 
 def test_another_version_is_told_beside_the_readme_s_table(root, results):

@@ -52,6 +52,23 @@ def test_of_the_site_the_default_is_judged_where_all_rounds_are_done():
     assert not rows("site", application(python="3.11.7"))
 
 
+def test_warm_starts_of_both_applications_by_memory_and_by_latency():
+    found = data(application(default=800), application("shop", default=800))
+    values = {row.key: (row.bound, row.within) for row in must.of_warm_starts(found)}
+    assert values == {
+        "warm": (0.25, False),  # 400 of 1340, of the shop, which comes last
+        "warm-server": (0.5, True),
+        "first-site": (0.7, True),
+        "first-shop": (0.7, True),
+    }
+    assert [row.within for row in rows("warm", application(default=800))] == [True]
+
+
+def test_without_immortal_objects_a_warm_start_is_judged_beside_reshare():
+    (row,) = rows("warm-reshare", application(python="3.11.7", default=800))
+    assert row.bound == 0.32 and not rows("warm", application(python="3.11.7"))
+
+
 def test_of_the_small_catalogue_all_workers_together():
     (good,) = rows("own", application("catalogue", default=30))
     assert good.within and good.found == "12 MB [10.8, 13.2]", "a part's own memory is a tenth"
