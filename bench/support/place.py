@@ -119,11 +119,17 @@ class Place:
         """Counts are written, so that there is something to give back."""
         return self.modes() == {"freeze"}
 
+    def is_warm(self):
+        found = self.read_events("warm-up")
+        return bool(found) and all(event["done"] and not event["left_out"] for event in found)
+
     def check_frozen(self, contender, running):
         """A contender that did not do what it is here for would be measured as another one."""
         wanted = dict(contender.knobs or ()).get("GCFREEZE_MODE")
         if wanted and self.modes() != {wanted}:
             raise server.Failed("%s: frozen with %s" % (contender.name, sorted(self.modes())))
+        if contender.warm and not self.is_warm():
+            raise server.Failed("%s: not everything was warmed up" % contender.name)
         for pid in [running.master, *running.workers()]:
             if memory.maps(pid, LIBRARY) != contender.preloads:
                 raise server.Failed("%s: is the library in process %d?" % (contender.name, pid))
