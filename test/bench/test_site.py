@@ -210,9 +210,16 @@ def fresh(monkeypatch):
 
 
 def test_the_first_requests_of_a_worker_begin_when_it_is_up(fresh):
-    fresh.pids, fresh.took = [8] * 21, [1000] + [5] * 9 + [7] * 11
-    assert first.of_one(fresh, visits, {}) == 7
+    fresh.pids, fresh.took = [8] * 21, [1000, *range(20)]
+    assert first.of_one(fresh, visits, {}) == list(range(20))
     assert fresh.asked == ["/who", *visits.PAGES, visits.PAGES[0]]
+
+
+def test_of_a_request_the_quickest_worker_counts(monkeypatch):
+    rows = [[5, 90, 7], [50, 6, 8], [5, 9, 70], [6, 6, 7]]
+    monkeypatch.setattr(first, "of_one", lambda *_: rows.pop())
+    login = SimpleNamespace(log_in=lambda port: {})
+    assert first.measure(SimpleNamespace(port=80), login) == 6 and not rows
 
 
 def test_what_another_worker_answers_is_not_a_first_request(fresh):
