@@ -14,6 +14,7 @@ WORKERS = 8  # where nothing else is said
 FEW = 4  # in `site`
 LIBRARY = "libgcfreeze.so"
 SECONDS = 30
+PATIENCE = "120"  # gunicorn's and the library's, in seconds: the machine may be busy
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Place:
         knobs = dict(contender.knobs or ())
         if contender.warm:
             knobs["GCFREEZE_WARMUP"] = self.application.warm[contender.warm]
+            knobs["GCFREEZE_WARMUP_SECONDS"] = PATIENCE
         if knobs:
             knobs.update(GCFREEZE_LOG="info", GCFREEZE_LOG_FORMAT="json")
             knobs["GCFREEZE_LOG_FILE"] = str(self.events)
@@ -64,7 +66,7 @@ class Place:
             python=str(self.application.python(self.python.version)),
             workers=self.workers,
             application=self.application.name,
-            options=("--timeout", "120", *contender.options),
+            options=("--timeout", PATIENCE, *contender.options),
             prefix=prefix,
         )
 
