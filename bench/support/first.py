@@ -17,7 +17,7 @@ REQUESTS, WORKERS = 20, 4
 
 
 def replace_one(running):
-    """A worker's successor, once it can answer."""
+    """The pid of a worker's successor, which may still begin."""
     before = running.workers()
     os.kill(before[-1], signal.SIGTERM)
     (fresh,) = set(leaving.wait_for_others(running, before[-1:])) - set(before)
