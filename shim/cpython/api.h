@@ -56,6 +56,16 @@ struct gf_arena_allocator {
     void (*release)(void *context, void *arena, size_t size);
 };
 
+/* PyMemAllocatorEx and PyMemAllocatorDomain, public since 3.5 (Include/cpython/pymem.h). */
+struct gf_allocator {
+    void *context;
+    void *(*allocate)(void *context, size_t size);
+    void *(*allocate_zeroed)(void *context, size_t count, size_t size);
+    void *(*reallocate)(void *context, void *block, size_t size);
+    void (*release)(void *context, void *block);
+};
+enum { GF_DOMAIN_RAW = 0, GF_DOMAIN_OBJECTS = 2 };
+
 struct gf_api {
 #define API(need, returns, name, arguments) returns(*name) arguments;
 #define API_TYPE(name)                      gf_object *name;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "cpython/call.h"
+#include "cpython/holes.h"
 #include "cpython/interpreter.h"
 #include "cpython/interpreters.h"
 #include "cpython/thaw.h"
@@ -167,7 +168,9 @@ static void freeze_other(void) {
     gf_collector_resume(enabled);
 }
 
+/* What fills the holes is not new. */
 static void count_from_here(enum gf_moment moment) {
+    gf_holes_fill();
     baseline.carried = 0;
     baseline.counted = 0;
     gf_call_item(gf_python.gc.get_count, 0, &baseline.counted);
