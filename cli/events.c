@@ -14,10 +14,8 @@ static const struct {
     const char *word;
     enum gf_event_kind kind;
 } kinds[] = {
-    {"freeze", GF_EVENT_FREEZE},
-    {"skip", GF_EVENT_SKIP},
-    {"reshare", GF_EVENT_PASS},
-    {"message", GF_EVENT_MESSAGE},
+    {"freeze", GF_EVENT_FREEZE},  {"skip", GF_EVENT_SKIP},       {"reshare", GF_EVENT_PASS},
+    {"warm-up", GF_EVENT_WARMUP}, {"message", GF_EVENT_MESSAGE},
 };
 
 /* Numbers of the library are no larger than what a double holds exactly. */
@@ -53,6 +51,19 @@ static void say_ok(char *word) {
         strcpy(word, "ok");
 }
 
+/* {"200": 5, "function": 1} as words */
+static void take_counts(const cJSON *event, const char *name, char *buffer, size_t size) {
+    const cJSON *counts = cJSON_GetObjectItemCaseSensitive(event, name);
+    size_t length = 0;
+    if (!cJSON_IsObject(counts))
+        return;
+    for (const cJSON *item = counts->child; item && length < size; item = item->next) {
+        if (cJSON_IsNumber(item))
+            length += (size_t)snprintf(buffer + length, size - length, "%s%s: %.0f",
+                                       length ? ", " : "", item->string, item->valuedouble);
+    }
+}
+
 static bool take_event(const cJSON *event, struct gf_logged *ret) {
     const struct {
         const char *name;
@@ -71,6 +82,11 @@ static bool take_event(const cJSON *event, struct gf_logged *ret) {
         {"pages_kept", &ret->kept},
         {"page_size", &ret->page_size},
         {"pass_us", &ret->pass_us},
+        {"done", &ret->done},
+        {"left_out", &ret->left_out},
+        {"trial_us", &ret->trial_us},
+        {"parent_us", &ret->parent_us},
+        {"bytes", &ret->bytes},
     };
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(event, "ts");
     long pid = take_number(event, "pid"), child = take_number(event, "child");
@@ -92,6 +108,7 @@ static bool take_event(const cJSON *event, struct gf_logged *ret) {
     take_text(event, "mode", ret->mode, sizeof ret->mode);
     take_text(event, "snapshot", ret->snapshot, sizeof ret->snapshot);
     take_text(event, "level", ret->level, sizeof ret->level);
+    take_counts(event, "statuses", ret->statuses, sizeof ret->statuses);
     if (version == FIRST_VERSION) {
         say_ok(ret->snapshot);
         if (ret->kind == GF_EVENT_PASS)

@@ -7,7 +7,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-enum gf_event_kind { GF_EVENT_FREEZE, GF_EVENT_SKIP, GF_EVENT_PASS, GF_EVENT_MESSAGE };
+enum gf_event_kind {
+    GF_EVENT_FREEZE,
+    GF_EVENT_SKIP,
+    GF_EVENT_PASS,
+    GF_EVENT_WARMUP,
+    GF_EVENT_MESSAGE
+};
+enum { GF_EVENT_KINDS = GF_EVENT_MESSAGE + 1 };
 
 /* One line. A number that is missing or null is -1, a text that is missing is empty. */
 struct gf_logged {
@@ -21,7 +28,9 @@ struct gf_logged {
     long snapshot_bytes, snapshot_us;
     long given, kept, page_size; /* pages, and bytes of one */
     long pass_us;
-    bool partly; /* not all objects were made immortal */
+    long done, left_out, trial_us, parent_us, bytes; /* of a warm-up */
+    char statuses[64];                               /* "200: 5, function: 1" */
+    bool partly;                                     /* not all objects were made immortal */
 };
 
 struct gf_events {

@@ -9,6 +9,7 @@ void gf_report_print_page(const struct gf_events *events, const char *name, FILE
 
 /* Its tables, for the page above. */
 void gf_report_print_reasons(const struct gf_events *events, FILE *stream);
+void gf_report_print_warmups(const struct gf_events *events, FILE *stream);
 void gf_report_print_freezes(const struct gf_events *events, FILE *stream);
 void gf_report_print_processes(const struct gf_events *events, FILE *stream);
 void gf_report_print_messages(const struct gf_events *events, FILE *stream);

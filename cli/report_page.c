@@ -9,7 +9,7 @@
 #include "svg.h"
 
 struct sums {
-    size_t kinds[4], failed, processes;
+    size_t kinds[GF_EVENT_KINDS], failed, processes;
     double copied_bytes, given_bytes;
     long longest_freeze_us, longest_fork_us;
 };
@@ -95,6 +95,8 @@ static void print_tiles(FILE *stream, const struct sums *sums) {
     if (kinds[GF_EVENT_PASS] > 0)
         count_tile(stream, kinds[GF_EVENT_PASS], "pass", "passes");
     memory_tile(stream, sums->given_bytes, "given back");
+    if (kinds[GF_EVENT_WARMUP] > 0)
+        count_tile(stream, kinds[GF_EVENT_WARMUP], "warm-up", "warm-ups");
     if (kinds[GF_EVENT_MESSAGE] > 0)
         count_tile(stream, kinds[GF_EVENT_MESSAGE], "message", "messages");
     fputs("</ul>\n", stream);
@@ -131,11 +133,12 @@ static void plot_lanes(FILE *stream, const struct gf_events *events, const struc
     } lanes[] = {{"freeze", "c1", GF_EVENT_FREEZE},
                  {"left alone", "c0", GF_EVENT_SKIP},
                  {"pass", "c3", GF_EVENT_PASS},
+                 {"warm-up", "c5", GF_EVENT_WARMUP},
                  {"message", "c2", GF_EVENT_MESSAGE}};
-    struct gf_row rows[4];
-    double *times[4] = {0};
+    struct gf_row rows[GF_EVENT_KINDS];
+    double *times[GF_EVENT_KINDS] = {0};
     struct gf_rows plot = {.description = "When events happened, by kind", .rows = rows};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < GF_EVENT_KINDS; i++) {
         size_t count = 0;
         times[i] = calloc(events->count, sizeof *times[i]);
         if (!times[i] || sums->kinds[lanes[i].kind] == 0)
@@ -153,7 +156,7 @@ static void plot_lanes(FILE *stream, const struct gf_events *events, const struc
     gf_axis_clock(&plot.x, events->list[0].time, events->list[events->count - 1].time, 7);
     plot.x.title = "local time";
     gf_svg_rows(stream, &plot);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < GF_EVENT_KINDS; i++)
         free(times[i]);
 }
 
@@ -206,6 +209,7 @@ void gf_report_print_page(const struct gf_events *events, const char *name, FILE
     print_tiles(stream, &sums);
     plot_lanes(stream, events, &sums);
     gf_report_print_reasons(events, stream);
+    gf_report_print_warmups(events, stream);
     gf_report_print_freezes(events, stream);
     plot_given(stream, events, &sums);
     gf_report_print_processes(events, stream);

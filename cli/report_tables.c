@@ -98,7 +98,7 @@ void gf_report_print_reasons(const struct gf_events *events, FILE *stream) {
           stream);
     for (size_t i = 0; i < count; i++) {
         const struct gf_logged *event = rows[i].event;
-        if (event->kind == GF_EVENT_MESSAGE)
+        if (event->kind > GF_EVENT_PASS)
             continue;
         bool whole = event->kind == GF_EVENT_PASS && strcmp(event->reason, "ok") == 0;
         fprintf(stream,
@@ -112,6 +112,84 @@ void gf_report_print_reasons(const struct gf_events *events, FILE *stream) {
                 100 * (double)rows[i].count / (double)rows[0].count, rows[i].count);
     }
     fputs("</table></div>\n", stream);
+}
+
+/* ---- lists of one kind ---- */
+
+/* A section with a row for each event of a kind, the last ROWS of them; nothing where there is
+ * none. */
+static void print_list(FILE *stream, const struct gf_events *events, enum gf_event_kind kind,
+                       const char *title, const char *explanation, const char *titles,
+                       void (*print)(FILE *stream, const struct gf_logged *event)) {
+    char text[256];
+    size_t count = 0;
+    for (size_t i = 0; i < events->count; i++)
+        count += events->list[i].kind == kind;
+    if (count == 0)
+        return;
+    snprintf(text, sizeof text, "The last %d of %zu. %s", ROWS, count, explanation);
+    gf_html_section(stream, title, count > ROWS ? text : explanation);
+    fprintf(stream, "<div class=\"scroll\"><table class=\"words\">\n<tr>%s</tr>\n", titles);
+    size_t left = count > ROWS ? count - ROWS : 0;
+    for (size_t i = 0; i < events->count; i++) {
+        if (events->list[i].kind != kind)
+            continue;
+        if (left > 0)
+            left--;
+        else
+            print(stream, &events->list[i]);
+    }
+    fputs("</table></div>\n", stream);
+}
+
+/* When and who: the first two cells of a row. */
+static void begin_row(FILE *stream, const struct gf_logged *event) {
+    char text[80];
+    put_clock(text, sizeof text, event->time);
+    fputs("<tr>", stream);
+    text_cell(stream, text);
+    fputs("<td>", stream);
+    gf_html_text(stream, event->script);
+    snprintf(text, sizeof text, "pid %d", (int)event->pid);
+    below(stream, false, text);
+    fputs("</td>", stream);
+}
+
+/* Its end is the caller's. */
+static void begin_memory_cell(FILE *stream, long bytes) {
+    if (bytes >= 0)
+        fprintf(stream, "<td class=\"number\">%.1f MB", (double)bytes / (1 << 20));
+    else
+        fputs("<td class=\"number\">–", stream);
+}
+
+/* ---- warm-ups ---- */
+
+static void print_warmup(FILE *stream, const struct gf_logged *event) {
+    begin_row(stream, event);
+    fputs("<td class=\"number\">", stream);
+    if (event->done < 0)
+        fputs("–", stream);
+    else
+        fprintf(stream, "%ld", event->done);
+    below(stream, false, event->statuses);
+    fputs("</td>", stream);
+    number_cell(stream, event->left_out);
+    time_cell(stream, event->trial_us);
+    time_cell(stream, event->parent_us);
+    begin_memory_cell(stream, event->bytes);
+    fputs("</td></tr>\n", stream);
+}
+
+void gf_report_print_warmups(const struct gf_events *events, FILE *stream) {
+    print_list(
+        stream, events, GF_EVENT_WARMUP, "Warm-ups",
+        "Pages and functions that ran before the first fork. The memory is what the parent grew "
+        "by; workers share it.",
+        "<th>Time</th><th>Process</th><th class=\"number\">Done</th><th class=\"number\">Left "
+        "out</th><th class=\"number\">Trials</th><th class=\"number\">Took</th><th "
+        "class=\"number\">Memory</th>",
+        print_warmup);
 }
 
 /* ---- freezes ---- */
@@ -136,14 +214,8 @@ static void duration_cell(FILE *stream, const struct gf_logged *event) {
 
 static void print_freeze(FILE *stream, const struct gf_logged *event) {
     char text[80];
-    put_clock(text, sizeof text, event->time);
-    fputs("<tr>", stream);
-    text_cell(stream, text);
+    begin_row(stream, event);
     fputs("<td>", stream);
-    gf_html_text(stream, event->script);
-    snprintf(text, sizeof text, "pid %d", (int)event->pid);
-    below(stream, false, text);
-    fputs("</td><td>", stream);
     gf_html_text(stream, event->reason);
     below(stream, false, event->mode);
     fputs("</td><td class=\"number\">", stream);
@@ -158,10 +230,7 @@ static void print_freeze(FILE *stream, const struct gf_logged *event) {
         below(stream, true, "memory ran out");
     fputs("</td>", stream);
     duration_cell(stream, event);
-    if (event->snapshot_bytes >= 0)
-        fprintf(stream, "<td class=\"number\">%.1f MB", (double)event->snapshot_bytes / (1 << 20));
-    else
-        fputs("<td class=\"number\">–", stream);
+    begin_memory_cell(stream, event->snapshot_bytes);
     if (event->snapshot[0] && strcmp(event->snapshot, "ok") != 0)
         below(stream, true, event->snapshot);
     fputs("</td>", stream);
@@ -170,30 +239,12 @@ static void print_freeze(FILE *stream, const struct gf_logged *event) {
 }
 
 void gf_report_print_freezes(const struct gf_events *events, FILE *stream) {
-    char explanation[128] = "Objects are the collector's own estimate.";
-    size_t count = 0, left;
-    for (size_t i = 0; i < events->count; i++)
-        count += events->list[i].kind == GF_EVENT_FREEZE;
-    if (count == 0)
-        return;
-    if (count > ROWS)
-        snprintf(explanation, sizeof explanation,
-                 "The last %d of %zu. Objects are the collector's own estimate.", ROWS, count);
-    gf_html_section(stream, "Freezes", explanation);
-    fputs("<div class=\"scroll\"><table class=\"words\">\n<tr><th>Time</th><th>Process</th><th>"
-          "Reason</th><th class=\"number\">Objects</th><th class=\"number\">Took</th><th "
-          "class=\"number\">Copied</th><th class=\"number\">Fork</th></tr>\n",
-          stream);
-    left = count > ROWS ? count - ROWS : 0;
-    for (size_t i = 0; i < events->count; i++) {
-        if (events->list[i].kind != GF_EVENT_FREEZE)
-            continue;
-        if (left > 0)
-            left--;
-        else
-            print_freeze(stream, &events->list[i]);
-    }
-    fputs("</table></div>\n", stream);
+    print_list(stream, events, GF_EVENT_FREEZE, "Freezes",
+               "Objects are the collector's own estimate.",
+               "<th>Time</th><th>Process</th><th>Reason</th><th class=\"number\">Objects</th><th "
+               "class=\"number\">Took</th><th class=\"number\">Copied</th><th "
+               "class=\"number\">Fork</th>",
+               print_freeze);
 }
 
 /* ---- processes ---- */

@@ -25,6 +25,7 @@ static void check_events(const struct gf_events *events) {
         check_text(event->mode, sizeof event->mode);
         check_text(event->snapshot, sizeof event->snapshot);
         check_text(event->level, sizeof event->level);
+        check_text(event->statuses, sizeof event->statuses);
     }
 }
 
