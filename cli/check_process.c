@@ -147,6 +147,22 @@ static void check_frozen(const struct gf_tree *tree, const struct gf_member *mas
                  gf_figure_reason(status->last_reason));
 }
 
+static void check_warmup(const struct gf_member *master) {
+    const struct gcfreeze_status *status = &master->page.status;
+    if (status->warmup_done > 0)
+        gf_found(
+            GF_GOOD, "warm-up", NULL,
+            "%d page%s or function%s ran before the first fork: %.1f MiB in %.1f s, after %.1f s "
+            "of trials",
+            status->warmup_done, status->warmup_done == 1 ? "" : "s",
+            status->warmup_done == 1 ? "" : "s", (double)status->warmup_bytes / (1 << 20),
+            (double)status->warmup_parent_us / 1e6, (double)status->warmup_trial_us / 1e6);
+    if (status->warmup_left_out > 0)
+        gf_found(GF_WARN, "warm-up", "the log has a line with the reason for each",
+                 "%d of %ld pages and functions were left out", status->warmup_left_out,
+                 (long)status->warmup_done + status->warmup_left_out);
+}
+
 static void check_status(const struct gf_tree *tree, const struct gf_member *master) {
     const struct gcfreeze_status *status = &master->page.status;
     if (!status->attached) {
@@ -158,6 +174,7 @@ static void check_status(const struct gf_tree *tree, const struct gf_member *mas
     gf_found(GF_GOOD, "attached", NULL, "CPython %.32s", status->python);
     if (status->mode[0])
         gf_found(GF_GOOD, "mode", NULL, "%.16s: %.144s", status->mode, status->mode_why);
+    check_warmup(master);
     check_frozen(tree, master);
     check_skips(status);
     if (status->last_threads > 1)

@@ -76,6 +76,25 @@ static bool get_fork_time(const struct gf_member *member, double *ret) {
            member->page.status.last_child != 0;
 }
 
+bool gf_figure_warmed(const struct gf_member *member) {
+    const struct gcfreeze_status *status = &member->page.status;
+    return member->answer == GF_PAGE_READ &&
+           (status->warmup_done > 0 || status->warmup_left_out > 0);
+}
+
+#define WARMUP(name, expression)                                                                   \
+    static bool get_warmup_##name(const struct gf_member *member, double *ret) {                   \
+        const struct gcfreeze_status *status = &member->page.status;                               \
+        *ret = (double)(expression);                                                               \
+        return gf_figure_warmed(member);                                                           \
+    }
+WARMUP(done, status->warmup_done)
+WARMUP(left_out, status->warmup_left_out)
+WARMUP(trial_time, (double)status->warmup_trial_us / 1e6)
+WARMUP(time, (double)status->warmup_parent_us / 1e6)
+WARMUP(grown, status->warmup_bytes)
+#undef WARMUP
+
 const struct gf_figure gf_figures[] = {
     {"resident_bytes", GF_GAUGE, "Memory that is mapped and present.", get_rss},
     {"pss_bytes", GF_GAUGE, "The same; a page that n processes map counts as 1/n.", get_pss},
@@ -97,6 +116,12 @@ const struct gf_figure gf_figures[] = {
      get_given_back},
     {"kept_bytes", GF_COUNTER, "Pages that were looked at and differed.", get_kept},
     {"pass_seconds", GF_COUNTER, "What passes took together.", get_pass_time},
+    {"warmup_done", GF_GAUGE, "Pages and functions that its warm-up ran.", get_warmup_done},
+    {"warmup_left_out", GF_GAUGE, "Those that it did not run.", get_warmup_left_out},
+    {"warmup_trial_seconds", GF_GAUGE, "How long they were tried in children.",
+     get_warmup_trial_time},
+    {"warmup_seconds", GF_GAUGE, "How long it ran them itself.", get_warmup_time},
+    {"warmup_grown_bytes", GF_GAUGE, "What its memory grew by then.", get_warmup_grown},
 };
 const size_t gf_figure_count = sizeof gf_figures / sizeof *gf_figures;
 

@@ -26,6 +26,10 @@ struct gf_figure {
 extern const struct gf_figure gf_figures[];
 extern const size_t gf_figure_count;
 
+/* Did the library warm this process up (GCFREEZE_WARMUP), or try to? Its workers start from zero.
+ */
+bool gf_figure_warmed(const struct gf_member *member);
+
 /* A whole number as one, anything else with six digits behind the point. */
 void gf_figure_print(FILE *stream, double value);
 

@@ -260,6 +260,25 @@ static void add_forks(struct gf_lines *lines, const struct gf_member *root) {
                  partly ? gf_figure_reason(status->pass_reason) : "");
 }
 
+/* Of the process that forks the workers, which may stand below a supervisor. */
+static void add_warmups(struct gf_lines *lines, const struct gf_tree *tree) {
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct gf_member *member = &tree->members[i];
+        const struct gcfreeze_status *status = &member->page.status;
+        char of[32] = "", left_out[32] = "";
+        if (!gf_figure_warmed(member))
+            continue;
+        if (i > 0)
+            snprintf(of, sizeof of, " of %d", (int)member->process.pid);
+        if (status->warmup_left_out > 0)
+            snprintf(left_out, sizeof left_out, ", %d left out", status->warmup_left_out);
+        gf_lines_add(lines, left_out[0] ? GF_YELLOW : GF_PLAIN,
+                     "  warm-up%s: %d done%s, %.1f MiB in %.1f s after %.1f s of trials", of,
+                     status->warmup_done, left_out, (double)status->warmup_bytes / (1 << 20),
+                     (double)status->warmup_parent_us / 1e6, (double)status->warmup_trial_us / 1e6);
+    }
+}
+
 static void add_memory(struct gf_lines *lines, const struct gf_tree *tree) {
     char copies[64] = "", group[64] = "", closed[64] = "";
     if (tree->snapshot_kib > 0)
@@ -302,6 +321,7 @@ static void add_tree(struct gf_lines *lines, const struct gf_tree *tree,
         snprintf(command, sizeof command, "(%s)", tree->members[0].process.command);
     gf_lines_add(lines, GF_BOLD, "%s", command);
     add_forks(lines, &tree->members[0]);
+    add_warmups(lines, tree);
     add_memory(lines, tree);
     for (size_t i = 0; i < tree->count; i++)
         add_row(lines, rows[i]->role == GF_ROLE_PROGRAM ? GF_DIM : GF_PLAIN, count, member_cell,
