@@ -15,6 +15,7 @@
 #include "image.h"
 #include "library.h"
 #include "settings.h"
+#include "warmup.h"
 
 /* The newest version of glibc that is asked for: the names of symbol versions are in the file as
  * they are. */
@@ -113,6 +114,10 @@ static void check_kernel(void) {
         close(file);
 }
 
+static void found_bad_word(const char *line) {
+    gf_found(GF_WARN, "settings", NULL, "%s; it is left out", line);
+}
+
 static void check_settings(void) {
     struct gf_config config;
     if (!gf_settings_good())
@@ -123,6 +128,7 @@ static void check_settings(void) {
         gf_found(GF_BAD, "settings", "unset it", "GCFREEZE=0: the library does nothing");
     if (config.when.kind == GF_WHEN_NEVER)
         gf_found(GF_BAD, "settings", "unset it", "GCFREEZE_WHEN=never: no fork is frozen for");
+    gf_warmup_read(config.warmup, found_bad_word);
     if (config.only[0])
         gf_found(GF_GOOD, "settings", NULL, "GCFREEZE_ONLY=%s: no other programs are treated",
                  config.only);

@@ -5,6 +5,7 @@
 #include "checks.h"
 #include "core/config.h"
 #include "hosts.h"
+#include "warmup.h"
 
 static const char topic[] = "preloading";
 
@@ -29,6 +30,45 @@ static void say_mode(const struct gf_recognized *host, const struct gf_interpret
     else
         gf_found(mode == GF_MODE_AUTO ? GF_GOOD : GF_WARN, "mode", NULL, "freeze (%s: immortal %s)",
                  modes[mode], interpreter->obstacle);
+}
+
+static void say_nothing(const char *line) {
+    (void)line; /* bad words are found with the other settings */
+}
+
+static void put_count(char *ret, size_t size, size_t count, const char *what) {
+    ret[0] = '\0';
+    if (count > 0)
+        snprintf(ret, size, "%zu %s%s", count, what, count == 1 ? "" : "s");
+}
+
+/* What GCFREEZE_WARMUP will do. `application`: NULL where workers share nothing that is loaded, ""
+ * where it is not asked for pages. */
+static void say_warmup(const char *name, const char *label, const char *application) {
+    struct gf_config config;
+    gf_config_read(&config, environ, false);
+    const struct gf_warmup words = gf_warmup_read(config.warmup, say_nothing);
+    const size_t count = words.pages + words.functions;
+    const bool asks = application && application[0];
+    char pages[32], functions[32];
+    put_count(pages, sizeof pages, words.pages, "page");
+    put_count(functions, sizeof functions, words.functions, "function");
+    if (count == 0)
+        return;
+    if (!application)
+        gf_found(GF_WARN, "warm-up", NULL,
+                 "%s%s forks no workers that share what it has loaded: GCFREEZE_WARMUP has nothing "
+                 "to warm up",
+                 label, name);
+    else if (words.pages > 0 && !asks)
+        gf_found(GF_WARN, "warm-up", "MODULE:FUNCTION runs wherever workers are forked by os.fork",
+                 "%s%s is not asked for pages: %zu of %zu words of GCFREEZE_WARMUP are left out",
+                 label, name, words.pages, count);
+    else
+        gf_found(
+            GF_GOOD, "warm-up", NULL,
+            "%s%s runs %s%s%s before it forks its first worker; each is tried in a child first",
+            label, name, pages, *pages && *functions ? " and " : "", functions);
 }
 
 static const char *advice_of(const struct gf_recognized *host) {
@@ -89,10 +129,11 @@ static void judge_supervisor(const struct gf_recognized *host, const char *label
 static void judge_host(const struct gf_recognized *host, const char *label,
                        const struct gf_interpreter *interpreter) {
     const char *name = host->row->name;
+    const bool loads = host->forks && host->preloads == GF_PRELOADS;
     switch ((enum gf_host_kind)host->row->kind) {
     case GF_HOST_PREFORK:
         judge_prefork(host, label);
-        if (interpreter && host->forks && host->preloads == GF_PRELOADS)
+        if (interpreter && loads)
             say_mode(host, interpreter);
         break;
     case GF_HOST_LAZY:
@@ -109,8 +150,9 @@ static void judge_host(const struct gf_recognized *host, const char *label,
         break;
     case GF_HOST_SUPERVISES:
         judge_supervisor(host, label);
-        break;
+        return;
     }
+    say_warmup(name, label, loads ? host->row->application : NULL);
 }
 
 /* ---- scripts ---- */
@@ -160,11 +202,13 @@ static void judge(char *const *command, const char *label,
     gf_recognize(command, &host);
     if (host.row)
         judge_host(&host, label, interpreter);
-    else if (!judge_script(command, label))
+    else if (!judge_script(command, label)) {
         gf_found(GF_WARN, topic, "`gcfreeze doctor --pid PID` tells once it runs",
                  "%s%s is not in the list of hosts: gcfreeze cannot tell whether it preloads and "
                  "forks",
                  label, gf_names_title(&host.self));
+        say_warmup(gf_names_title(&host.self), label, "");
+    }
     gf_recognized_release(&host);
 }
 

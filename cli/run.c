@@ -10,6 +10,7 @@
 #include "say.h"
 #include "settings.h"
 #include "target.h"
+#include "warmup.h"
 
 static void print_assignment(const char *name, const char *value, void *context) {
     (void)context;
@@ -55,6 +56,10 @@ static int start(char **command, bool dry) {
     return errno == ENOENT ? GF_EXIT_NOT_FOUND : GF_EXIT_CANNOT_RUN;
 }
 
+static void warn(const char *line) {
+    gf_say_warning("%s; it is left out", line);
+}
+
 /* Both commands take the settings as options. Returns -1 to go on, else the exit code; `take` gets
  * the answers that are the command's own. */
 static int take_options(int argc, char **argv, const struct option *own, const char *details,
@@ -83,7 +88,11 @@ static int take_options(int argc, char **argv, const struct option *own, const c
             return GF_EXIT_FAILED;
         }
     }
-    return gf_settings_good() ? -1 : GF_EXIT_FAILED;
+    if (!gf_settings_good())
+        return GF_EXIT_FAILED;
+    const char *words = getenv("GCFREEZE_WARMUP");
+    gf_warmup_read(words ? words : "", warn); /* the library goes on without the bad ones */
+    return -1;
 }
 
 static bool dry;

@@ -18,6 +18,104 @@ ALLOWED = " is not allowed; allowed: /path, http://host/path, module:function or
 IN_A_FILE = " is not allowed; allowed: /path, http://host/path or module:function"
 
 
+# ---- words
+
+
+@pytest.mark.parametrize(
+    "word", ["events/", "module", "module:", ":function", "a.:b", "1a:b", "a:b()", "http://", "https:///x", "ftp://x/", "@file", "http://:80/", "http://x:y/", "http://x:80a", "/%41%zz"]
+)
+def test_a_bad_word_is_one_line_and_no_reason_to_stop(gcfreeze, word):
+    for command in ["run", "--warmup", "/ " + word, "--", "true"], ["env", "--warmup=/ " + word]:
+        outcome = gcfreeze(*command)
+        assert outcome.returncode == 0
+        assert outcome.stderr == 'gcfreeze: warning: GCFREEZE_WARMUP: "%s"%s%s\n' % (word, ALLOWED, LEFT_OUT)
+
+
+@pytest.mark.parametrize(
+    "word", ["/", "/a?b=c#d", "http://shop.example.com/", "https://localhost:8000", "http://x:/", "/%41?%zz", "m:f", "a.b_1:C.d", "é.ü:ß"]
+)
+def test_a_good_word_is_no_matter(gcfreeze, word):
+    outcome = gcfreeze("run", "--warmup", word, "--", "sh", "-c", 'echo "$GCFREEZE_WARMUP"')
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, word + "\n", "")
+
+
+def test_words_of_a_file(gcfreeze, tmp_path):
+    pages = tmp_path / "pages"
+    pages.write_bytes(b"# the shop's\n/\r\n\n  /events/  \nshop.views:warm\nevents/\n@%s\n#/x" % os.fsencode(pages))
+    outcome = gcfreeze("run", "--warmup", "@%s @/no/such @/tmp" % pages, "--", "true")
+    assert outcome.returncode == 0
+    assert [line.split('GCFREEZE_WARMUP: "')[1] for line in outcome.stderr.splitlines()] == [
+        'events/" in @%s%s%s' % (pages, IN_A_FILE, LEFT_OUT),
+        '@%s" in @%s%s%s' % (pages, pages, IN_A_FILE, LEFT_OUT),
+        '@/no/such" cannot be read: No such file or directory' + LEFT_OUT,
+        '@/tmp" cannot be read: Is a directory' + LEFT_OUT,
+    ]
+
+
+def test_a_bad_word_does_not_reach_the_terminal_as_a_command(gcfreeze):
+    outcome = gcfreeze("run", "--warmup", "a\033[31mb /é", "--", "true")
+    assert ['"a\\x1b[31mb"' in line or '"/\\xc3\\xa9"' in line for line in outcome.stderr.splitlines()] == [True] * 2
+    assert "\033" not in outcome.stderr
+
+
+def test_doctor_names_bad_words_with_the_other_settings(gcfreeze):
+    outcome = gcfreeze("doctor", "--json", GCFREEZE_WARMUP="/ events/")
+    assert findings(outcome)["settings"] == ("warning", 'GCFREEZE_WARMUP: "events/"' + ALLOWED + LEFT_OUT)
+    assert outcome.returncode == WARNINGS and outcome.stderr == ""
+
+
+# ---- doctor: what it will do with a command
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A program of that name, which is not Python: asking an interpreter takes its time."""
+
+    def make(name):
+        path = tmp_path / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+RUNS = "%s runs %s before it forks its first worker; each is tried in a child first"
+NO_PAGES = "%s is not asked for pages: %d of %d words of GCFREEZE_WARMUP are left out"
+NOTHING = "%s forks no workers that share what it has loaded: GCFREEZE_WARMUP has nothing to warm up"
+
+
+@pytest.mark.parametrize(
+    "words, command, mark, finding",
+    [
+        ("/ /b m:f", "gunicorn --preload app", "good", RUNS % ("gunicorn", "2 pages and 1 function")),
+        ("/", "uwsgi --master --module app", "good", RUNS % ("uWSGI", "1 page")),
+        ("m:f m:g", "celery -A app worker", "good", RUNS % ("Celery", "2 functions")),
+        ("/ m:f", "celery -A app worker", "warning", NO_PAGES % ("Celery", 1, 2)),
+        ("/ m:f", "shop", "warning", NO_PAGES % ("shop", 1, 2)),
+        ("/ m:f", "gunicorn app", "warning", NOTHING % "gunicorn"),
+        ("m:f", "granian app", "warning", NOTHING % "Granian"),
+        ("m:f", "uvicorn app", "warning", NOTHING % "uvicorn"),
+        ("m:f", "celery -A app beat", "warning", NOTHING % "Celery"),
+        ("/", "uwsgi --module app", "warning", NOTHING % "uWSGI"),
+    ],
+)
+def test_doctor_says_what_a_host_will_do_with_the_words(gcfreeze, program, words, command, mark, finding):
+    name, *arguments = command.split()
+    command = ["doctor", "--json", "--", program(name), *arguments]
+    assert findings(gcfreeze(*command, GCFREEZE_WARMUP=words))["warm-up"] == (mark, finding)
+    assert "warm-up" not in findings(gcfreeze(*command))
+
+
+def test_doctor_looks_at_what_a_supervisor_starts(gcfreeze, program, tmp_path):
+    (tmp_path / "Procfile").write_text("web: gunicorn --preload app\njobs: celery -A app worker\n")
+    outcome = gcfreeze("doctor", "--json", "--", program("honcho"), "start", cwd=tmp_path, GCFREEZE_WARMUP="/")
+    assert [(f["mark"], f["finding"]) for f in json.loads(outcome.stdout) if f["topic"] == "warm-up"] == [
+        ("good", RUNS % ("web: gunicorn", "1 page")),
+        ("warning", NO_PAGES % ("jobs: Celery", 1, 1)),
+    ]
+
+
 # ---- figures of a process that says that it was warmed up
 
 FIGURES = {"done": 5, "left_out": 0, "trial_us": 1800000, "parent_us": 900000, "bytes": 31 * MIB}
