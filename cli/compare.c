@@ -18,6 +18,7 @@
 #include "say.h"
 #include "settings.h"
 #include "target.h"
+#include "warmup.h"
 
 enum { URLS = 4096 };
 
@@ -43,6 +44,7 @@ static const char details[] =
     "  --modes=LIST       out of off, freeze, immortal, reshare, full (immortal and reshare),\n"
     "                     or all of them: all; the first one is what the others are compared with\n"
     "                     (default: off,freeze,immortal)\n"
+    "  --warmup=WORDS     one more mode, warm: the default, and GCFREEZE_WARMUP=WORDS\n"
     "  -o, --output=FILE  writes a page with plots, in HTML\n"
     "  --json             all figures and samples, to stdout\n\n"
     "Ctrl-C stops the server and writes what there is; again, without patience.\n"
@@ -59,13 +61,17 @@ static bool take_number(const char *name, double least, double most, double *ret
     return false;
 }
 
+static bool has_mode(const struct gf_comparison *comparison, enum gf_variant mode) {
+    size_t i = 0;
+    while (i < comparison->count && comparison->measured[i].mode != mode)
+        i++;
+    return i < comparison->count;
+}
+
 /* Unless it is there. */
 static void add_mode(struct gf_comparison *comparison, enum gf_variant mode) {
-    for (size_t i = 0; i < comparison->count; i++) {
-        if (comparison->measured[i].mode == mode)
-            return;
-    }
-    comparison->measured[comparison->count++].mode = mode;
+    if (!has_mode(comparison, mode))
+        comparison->measured[comparison->count++].mode = mode;
 }
 
 static bool is_word(const char *name, const char *word, size_t length) {
@@ -76,14 +82,15 @@ static bool add_modes(struct gf_comparison *comparison, const char *word, size_t
     const bool all = is_word("all", word, length);
     bool any = false;
     for (enum gf_variant mode = 0; mode < GF_VARIANT_COUNT; mode++) {
-        if (!all && !is_word(gf_variant_word(mode), word, length))
+        bool meant = all && mode != GF_VARIANT_WARM; /* that one is added if there are words */
+        if (!meant && !is_word(gf_variant_word(mode), word, length))
             continue;
         add_mode(comparison, mode);
         any = true;
     }
     if (!any)
         gf_say_error("--modes: there is no mode \"%.*s\"; allowed: off, freeze, immortal, reshare, "
-                     "full, all",
+                     "full, warm, all",
                      (int)length, word);
     return any;
 }
@@ -207,6 +214,27 @@ static bool find_endpoint(struct options *options) {
     return true;
 }
 
+static void complain(const char *line) {
+    gf_say_error("%s", line);
+}
+
+/* Words add the mode that has them. False after an error: the library would leave some of them out.
+ */
+static bool take_warmup(struct gf_comparison *comparison) {
+    const char *words = getenv("GCFREEZE_WARMUP");
+    if (words && *words) {
+        const struct gf_warmup found = gf_warmup_read(words, complain);
+        if (found.bad == 0 && found.pages + found.functions == 0)
+            gf_say_error("--warmup=%s: no page and no function", words);
+        comparison->warmup = words;
+        add_mode(comparison, GF_VARIANT_WARM);
+        return found.bad == 0 && found.pages + found.functions > 0;
+    }
+    if (has_mode(comparison, GF_VARIANT_WARM))
+        gf_say_error("--modes: warm needs pages or functions: --warmup=\"/ /page\"");
+    return !has_mode(comparison, GF_VARIANT_WARM);
+}
+
 /* Before a server is started in vain. Returns 0 or the exit code. */
 static int check_target(const struct gf_comparison *comparison) {
     struct gf_target target;
@@ -261,7 +289,7 @@ int gf_command_compare(int argc, char **argv) {
     if (code >= 0)
         return code;
     comparison->library = gf_library_path();
-    if (!comparison->library || !find_endpoint(&options))
+    if (!comparison->library || !find_endpoint(&options) || !take_warmup(comparison))
         return GF_EXIT_FAILED;
     code = check_target(comparison);
     if (code != 0)

@@ -9,16 +9,18 @@
 #include "load.h"
 #include "server.h"
 
-/* MODE(identifier, word, GCFREEZE_MODE or NULL: without the library, whether GCFREEZE_RESHARE) */
+/* MODE(identifier, word, GCFREEZE_MODE or NULL: without the library, whether GCFREEZE_RESHARE,
+ * whether GCFREEZE_WARMUP) */
 #define GF_VARIANTS(MODE)                                                                          \
-    MODE(OFF, "off", NULL, false)                                                                  \
-    MODE(FREEZE, "freeze", "freeze", false)                                                        \
-    MODE(IMMORTAL, "immortal", "immortal", false)                                                  \
-    MODE(RESHARE, "reshare", "freeze", true)                                                       \
-    MODE(FULL, "full", "immortal", true)
+    MODE(OFF, "off", NULL, false, false)                                                           \
+    MODE(FREEZE, "freeze", "freeze", false, false)                                                 \
+    MODE(IMMORTAL, "immortal", "immortal", false, false)                                           \
+    MODE(RESHARE, "reshare", "freeze", true, false)                                                \
+    MODE(FULL, "full", "immortal", true, false)                                                    \
+    MODE(WARM, "warm", "auto", false, true)
 
 enum gf_variant {
-#define MODE(identifier, word, mode, reshare) GF_VARIANT_##identifier,
+#define MODE(identifier, word, mode, reshare, warmup) GF_VARIANT_##identifier,
     GF_VARIANTS(MODE)
 #undef MODE
         GF_VARIANT_COUNT
@@ -55,6 +57,10 @@ struct gf_measured {
     struct gf_load_result load;
     char python[32]; /* what the library said about itself; empty: nothing */
     uint64_t freezes, given_back_pages, snapshot_kib;
+    struct {                 /* of the process that forked the workers */
+        long done, left_out; /* pages and functions */
+        int64_t trial_us, parent_us, bytes;
+    } warmup;
     char notes[2048]; /* sentences, one a line */
 };
 
@@ -64,6 +70,7 @@ struct gf_comparison {
     const char *const *urls; /* as they were given */
     size_t url_count;        /* 0: only memory is measured */
     const char *reshare;     /* GCFREEZE_RESHARE of the modes that have it */
+    const char *warmup;      /* GCFREEZE_WARMUP of the mode that has it; NULL: none was asked for */
     double seconds, wait_seconds;
     struct gf_load_plan plan;
     double began; /* seconds since 1970 */

@@ -50,6 +50,8 @@ static void print_facts(FILE *stream, const struct gf_comparison *comparison) {
                  comparison->urls[0], comparison->url_count - 1);
         print_fact(stream, "Pages", text);
     }
+    if (comparison->warmup)
+        print_fact(stream, "Warm-up", comparison->warmup);
     for (size_t i = 0; i < comparison->count; i++) {
         if (comparison->measured[i].python[0]) {
             snprintf(text, sizeof text, "CPython %s", comparison->measured[i].python);
@@ -191,6 +193,12 @@ static bool first_figure(const struct gf_measured *measured, struct cell *ret) {
     return measured->first_answer >= 0;
 }
 
+static bool warmup_figure(const struct gf_measured *measured, struct cell *ret) {
+    snprintf(ret->text, sizeof ret->text, "%ld in %.1f s", measured->warmup.done,
+             (double)measured->warmup.parent_us / 1e6);
+    return measured->warmup.done > 0;
+}
+
 static bool given_figure(const struct gf_measured *measured, struct cell *ret) {
     gf_compare_put_memory(ret->text, sizeof ret->text,
                           (double)measured->given_back_pages * (double)sysconf(_SC_PAGESIZE) /
@@ -214,6 +222,7 @@ static const struct {
     {"99.9 %", NULL, p999_figure, false},
     {"longest", NULL, longest_figure, false},
     {"First answer after", NULL, first_figure, false},
+    {"Warm-up", "pages and functions", warmup_figure, false},
     {"Given back in all", "the same page again and again", given_figure, false},
 };
 

@@ -6,7 +6,7 @@
 #include "html.h"
 #include "svg.h"
 
-static const char *const colours[GF_VARIANT_COUNT] = {"c0", "c1", "c2", "c3", "c4"};
+static const char *const colours[GF_VARIANT_COUNT] = {"c0", "c1", "c2", "c3", "c4", "c5"};
 
 const char *gf_compare_colour(const struct gf_measured *measured) {
     return colours[measured->mode];

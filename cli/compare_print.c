@@ -113,6 +113,14 @@ void gf_compare_print_table(const struct gf_comparison *comparison, FILE *stream
     }
     if (group)
         fputc('\n', stream);
+    for (size_t i = 0; i < comparison->count; i++) {
+        const struct gf_measured *measured = &comparison->measured[i];
+        if (measured->warmup.done > 0)
+            fprintf(stream,
+                    "%s: pages and functions that ran before the first fork: %ld, in %.1f s\n",
+                    gf_variant_word(measured->mode), measured->warmup.done,
+                    (double)measured->warmup.parent_us / 1e6);
+    }
     for (size_t i = 0; i < comparison->count; i++)
         print_notes(&comparison->measured[i], stream);
 }
@@ -177,6 +185,14 @@ static void print_mode(FILE *stream, const struct gf_measured *measured) {
     fprintf(stream, ", \"freezes\": %llu, \"pages_given_back\": %llu, \"snapshot_kib\": %llu",
             (unsigned long long)measured->freezes, (unsigned long long)measured->given_back_pages,
             (unsigned long long)measured->snapshot_kib);
+    if (measured->warmup.done > 0 || measured->warmup.left_out > 0)
+        fprintf(stream,
+                ",\n   \"warmup\": {\"done\": %ld, \"left_out\": %ld, \"trial_us\": %lld, "
+                "\"parent_us\": "
+                "%lld, \"bytes\": %lld}",
+                measured->warmup.done, measured->warmup.left_out,
+                (long long)measured->warmup.trial_us, (long long)measured->warmup.parent_us,
+                (long long)measured->warmup.bytes);
     if (last) {
         fprintf(stream, ",\n   \"tree_kib\": %ld, \"own_mean_kib\": %.0f", last->tree_kib,
                 last->own_mean);

@@ -17,9 +17,9 @@ enum { TRY_MS = 50, LAST_WORDS = 12, NOTES = 3 };
 
 static const struct mode {
     const char *word, *mode;
-    bool reshare;
+    bool reshare, warmup;
 } modes[] = {
-#define MODE(identifier, word, mode, reshare) {word, mode, reshare},
+#define MODE(identifier, word, mode, reshare, warmup) {word, mode, reshare, warmup},
     GF_VARIANTS(MODE)
 #undef MODE
 };
@@ -60,6 +60,7 @@ static bool start(const struct gf_comparison *comparison, const struct mode *mod
                                   : NULL},
         {"GCFREEZE_MODE", mode->mode},
         {"GCFREEZE_RESHARE", mode->reshare ? comparison->reshare : NULL},
+        {"GCFREEZE_WARMUP", mode->warmup ? comparison->warmup : NULL},
         {NULL, NULL},
     };
     bool good = gf_server_start(comparison->command, variables, ret);
@@ -188,6 +189,11 @@ static void take_notes(struct gf_measured *measured, const struct gf_server *ser
         fputs("nothing was frozen: the library is not in these processes, or no worker was "
               "forked; gcfreeze doctor says more\n",
               notes);
+    if (modes[measured->mode].warmup && measured->warmup.done == 0 && measured->sample_count > 0)
+        fputs("nothing was warmed up\n", notes);
+    if (measured->warmup.left_out > 0)
+        fprintf(notes, "%ld of %ld pages and functions of the warm-up were left out\n",
+                measured->warmup.left_out, measured->warmup.done + measured->warmup.left_out);
     if (measured->closed > 0)
         fprintf(notes,
                 "the memory of %zu processes may not be read and is missing: run as the server's "

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "compare.h"
+#include "figures.h"
 #include "tree.h"
 
 /* The process with the most children is the parent; the keeper is member 0. */
@@ -54,6 +55,13 @@ static void take_pages(struct gf_measured *measured, const struct gf_tree *tree)
             continue;
         freezes += member->page.status.forks_frozen;
         given += member->page.status.pages_given_back;
+        if (gf_figure_warmed(member)) {
+            measured->warmup.done = member->page.status.warmup_done;
+            measured->warmup.left_out = member->page.status.warmup_left_out;
+            measured->warmup.trial_us = member->page.status.warmup_trial_us;
+            measured->warmup.parent_us = member->page.status.warmup_parent_us;
+            measured->warmup.bytes = member->page.status.warmup_bytes;
+        }
         if (member->page.status.python[0])
             memcpy(measured->python, member->page.status.python, sizeof measured->python - 1);
     }

@@ -230,3 +230,46 @@ def test_a_report_shows_it(gcfreeze, tmp_path):
 def test_a_report_takes_what_is_odd(gcfreeze, tmp_path, field, value):
     page = check(report(gcfreeze, tmp_path, event(**{field: value, "unknown": [1]})))
     assert "Warm-ups" in page.text
+
+
+# ---- compare
+
+
+def test_compare_runs_one_more_mode(compare, tmp_path):
+    said, page = tmp_path / "said", tmp_path / "page.html"
+    running = compare(
+        "--url={url}", "--seconds=1", "--modes=freeze", "--warmup=/ /b", "--json", "--output", page,
+        server=["--environment", said],
+    )  # fmt: skip
+    code, stdout, stderr = running.end()
+    assert code == 0, stderr
+    assert list(modes_of(stdout)) == ["freeze", "warm"]
+    variables = [json.loads(line) for line in said.read_text().splitlines()]
+    names = ("GCFREEZE_MODE", "GCFREEZE_WARMUP")
+    assert [tuple(found.get(name) for name in names) for found in variables] == [
+        ("freeze", None), ("auto", "/ /b"),
+    ]  # fmt: skip
+    text = page.read_text()
+    assert "Warm-up / /b" in check(text).text
+    assert '<th class="key c5">warm</th>' in text and ".c5{" in text
+
+
+@pytest.mark.parametrize("modes, expected", [("warm,off", ["warm", "off"]), ("all", ["off", "freeze", "immortal", "reshare", "full", "warm"])])
+def test_its_place_may_be_said(gcfreeze, modes, expected):
+    outcome = gcfreeze("compare", "--json", "--seconds=1", "--modes", modes, "--warmup=m:f", "--", "sleep", "0.3")
+    assert list(modes_of(outcome.stdout)) == expected
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        (["--warmup=/ events/"], '"events/"' + ALLOWED),
+        (["--warmup=@/dev/null"], "--warmup=@/dev/null: no page and no function"),
+        (["--modes=off,warm"], "warm needs pages or functions"),
+    ],
+)
+def test_compare_starts_nothing_without_words(gcfreeze, tmp_path, options, sentence):
+    started = tmp_path / "started"
+    outcome = gcfreeze("compare", *options, "--", "touch", started)
+    assert outcome.returncode == 125 and sentence in outcome.stderr and "left out" not in outcome.stderr
+    assert not started.exists()
