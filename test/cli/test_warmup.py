@@ -273,3 +273,79 @@ def test_compare_starts_nothing_without_words(gcfreeze, tmp_path, options, sente
     outcome = gcfreeze("compare", *options, "--", "touch", started)
     assert outcome.returncode == 125 and sentence in outcome.stderr and "left out" not in outcome.stderr
     assert not started.exists()
+
+
+# ---- a server that is warmed up
+
+APPLICATION = """
+kept = []
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/fail":
+        start_response("500 Oops", [])
+        return [b""]
+    if not kept:  # 20 MB and more
+        kept.extend([number] for number in range(200000))
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+def load():
+    pass
+"""
+WORDS = "/ /page shop:load /fail missing:f"
+
+
+@pytest.fixture
+def gunicorn(tmp_path):
+    """(its command for a prefork server of APPLICATION, its address)"""
+    program = ROOT / ".venv" / "gunicorn" / "bin" / "gunicorn"
+    if not program.exists():
+        pytest.skip("no .venv/gunicorn: script/bootstrap test makes it")
+    (tmp_path / "shop.py").write_text(APPLICATION)
+    address = free_address()
+    options = ["--preload", "--workers=2", "--bind=" + address, "--no-control-socket", "--chdir", str(tmp_path)]
+    return [str(program), *options, "shop:application"], address
+
+
+def test_a_warmed_server_in_every_view(gcfreeze, gunicorn, tmp_path):
+    log, page = tmp_path / "log", tmp_path / "page.html"
+    variables = {"GCFREEZE_LOG": "info", "GCFREEZE_LOG_FORMAT": "json", "GCFREEZE_LOG_FILE": str(log)}
+    server = subprocess.Popen(
+        [PROGRAM, "run", "--warmup", WORDS, "--", *gunicorn[0]], env=clean_environment(**variables), stderr=subprocess.DEVNULL
+    )
+    try:
+        found = wait_for("two workers", lambda: with_workers(gcfreeze, server.pid))
+        done, left_out, trial, parent, grown = found.pop(server.pid)
+        assert (done, left_out) == (3, 2) and trial > 0 and parent > 0 and grown > 15 * MIB
+        assert set(found.values()) == {(None,) * 5}
+        assert re.search(r"^  warm-up: 3 done, 2 left out, \d+\.\d MiB in ", gcfreeze("stat", "--pid", server.pid).stdout, re.M)
+        good, warning = of_doctor(gcfreeze, server.pid)
+        assert good[0] == "good" and good[1].startswith("3 pages or functions ran before the first fork: ")
+        assert warning[:2] == ("warning", "2 of 5 pages and functions were left out")
+    finally:
+        server.terminate()
+        server.wait()
+    outcome = gcfreeze("report", log, "-o", page)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert re.search(r"pid %d 3 200: 2, function: 1 2 [\d.]+ ms [\d.]+ ms \d+\.\d MB" % server.pid, check(page.read_text()).text)
+
+
+def with_workers(gcfreeze, pid):
+    """The figures of its processes; before, it has children that try its pages."""
+    found = of_processes(gcfreeze, pid)
+    return found if len(found) == 3 and found[pid][0] is not None else None
+
+
+def test_compare_measures_what_it_saves(gcfreeze, gunicorn):
+    command, address = gunicorn
+    outcome = gcfreeze(
+        "compare", "--json", "--seconds=1", "--modes=immortal", "--warmup", WORDS, "--url=http://%s/" % address, "--", *command
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    immortal, warm = modes_of(outcome.stdout).values()
+    assert "warmup" not in immortal
+    assert (warm["warmup"]["done"], warm["warmup"]["left_out"]) == (3, 2)
+    assert "2 of 5 pages and functions of the warm-up were left out" in warm["notes"] and "/fail" in warm["notes"]
+    assert warm["failures"] == warm["refusals"] == 0
+    most = [max(worker["own_kib"] for worker in mode["workers"]) for mode in (immortal, warm)]
+    assert most[0] - most[1] > 15 << 10  # one of them at least has answered
