@@ -87,6 +87,30 @@ static void check_json(const struct gf_event *event) {
     free(read.message);
 }
 
+/* A warm-up with the same numbers and texts. */
+static void check_warmup(const struct gf_config *config, const struct gf_event *event) {
+    struct gf_logged read;
+    const struct gf_warmup_event warmup = {
+        .pid = event->pid,
+        .script = event->script,
+        .python = event->python,
+        .done = event->tracked,
+        .left_out = event->marked,
+        .statuses = event->frozen ? "200:2 302:1 function:1" : "",
+        .trial_us = event->collect_us,
+        .parent_us = event->freeze_us,
+        .bytes = event->immortal_us,
+    };
+    gf_report_warmup(config, &warmup);
+    GF_FUZZ_CHECK(gf_events_parse(line, &read));
+    GF_FUZZ_CHECK(read.kind == GF_EVENT_WARMUP && read.pid == event->pid);
+    GF_FUZZ_CHECK(same(warmup.done, read.done) && same(warmup.left_out, read.left_out));
+    GF_FUZZ_CHECK(same(warmup.trial_us, read.trial_us) && same(warmup.parent_us, read.parent_us));
+    GF_FUZZ_CHECK(same(warmup.bytes, read.bytes));
+    GF_FUZZ_CHECK(strcmp(read.statuses, event->frozen ? "200: 2, 302: 1, function: 1" : "") == 0);
+    free(read.message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct gf_bytes bytes = {data, size};
     char script[GF_SELF_NAME_SIZE], python[VERSION];
@@ -121,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct gf_config config = {.log_format = GF_LOG_JSON};
     gf_report_event(&config, GF_LOG_INFO, &event);
     check_json(&event);
+    check_warmup(&config, &event);
     config.log_format = GF_LOG_TEXT;
     gf_report_event(&config, GF_LOG_INFO, &event);
     GF_FUZZ_CHECK(strncmp(line, "gcfreeze[", 9) == 0);
