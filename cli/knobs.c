@@ -18,7 +18,7 @@ static void note_problem(const char *line) {
 /* The variable's value; the default if it is not set, or if it is bad. */
 static const char *current(const struct gf_knob *knob) {
     char *value = getenv(knob->name);
-    char variable[1024];
+    char variable[GF_CONFIG_WORDS_SIZE + 64]; /* the longest value, behind its name */
     char *const environment[] = {variable, NULL};
     struct gf_config config;
     if (!value || !*value)

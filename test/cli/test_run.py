@@ -353,6 +353,12 @@ def test_knobs_tell_their_current_values(gcfreeze):
     assert knobs["GCFREEZE_MODE"]["current"] == "auto"  # what the library makes of a bad value
 
 
+def test_a_long_value_is_told_as_well(gcfreeze):
+    words = " ".join("/page/%d" % number for number in range(400))
+    knobs = json.loads(gcfreeze("knobs", "--json", GCFREEZE_WARMUP=words).stdout)
+    assert [knob["current"] for knob in knobs if knob["name"] == "GCFREEZE_WARMUP"] == [words]
+
+
 def test_knobs_for_people(gcfreeze):
     outcome = gcfreeze("knobs", GCFREEZE_MIN_NEW="500")
     lines = outcome.stdout.splitlines()
