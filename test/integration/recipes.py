@@ -4,9 +4,12 @@ import configparser
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
+import pytest
 from conftest import LIBRARY, ROOT
+from servers.server import Server
 
 FOLDER = ROOT / "docs" / "recipes"
 INSTALLED = "/usr/lib/x86_64-linux-gnu/libgcfreeze.so.0"
@@ -23,6 +26,12 @@ def read(name, **changes):
         assert places[place] in text, "%s: %s" % (name, place)
         text = text.replace(places[place], str(changes[place]))
     return text
+
+
+def require(*programs):
+    for program in programs:
+        if not shutil.which(str(program)):
+            pytest.skip("%s is not installed" % program)
 
 
 def unit(text, key):
@@ -54,3 +63,9 @@ def supervisor(text):
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(text)
     return parser["program:app"]
+
+
+def as_installed(folder, command, environment):
+    """A server that has these variables, and no others of ours."""
+    environment["LD_PRELOAD"] = LIBRARY
+    return Server(command, folder, library=False, knobs={}, variables=environment)

@@ -1,4 +1,5 @@
-"""docs/recipes.md: each file there is valid, sets what `gcfreeze env` prints, and its server freezes."""
+"""docs/recipes.md: each file there is valid, sets what `gcfreeze env` prints, and its server freezes.
+Those of its section "Warm start" are in test_warm_recipes.py."""
 
 import json
 import re
@@ -8,7 +9,7 @@ import subprocess
 import pytest
 import recipes
 from conftest import LIBRARY, ROOT
-from recipes import CLI, INSTALLED, knobs_of, printed, supervisor, unit, unit_environment
+from recipes import CLI, INSTALLED, as_installed, knobs_of, printed, require, supervisor, unit, unit_environment
 from servers.apache import Apache, children_survive, problem, public_folder
 from servers.host import NEWEST, Row, debian_version
 from servers.process import wait_for
@@ -20,14 +21,8 @@ from servers.uwsgi import DEBIAN, command_of
 
 GUNICORN = ROOT / ".venv" / "gunicorn" / "bin"
 TOOLS = ROOT / ".venv" / "recipes" / "bin"
-UNITS = ["gunicorn.service", "celery.service", "uwsgi.service"]
+UNITS = ["gunicorn.service", "celery.service", "uwsgi.service", "fastapi.service"]
 LOADED = "freeze first-worker-fork"
-
-
-def require(*programs):
-    for program in programs:
-        if not shutil.which(str(program)):
-            pytest.skip("%s is not installed" % program)
 
 
 def ask_tool(program, text):
@@ -171,12 +166,6 @@ def assert_frozen(server, answers, pid=None):
 
 def ask_all(server, count=4, **more):
     return [server.ask(pid) for pid in server.workers(count, **more)]
-
-
-def as_installed(folder, command, environment):
-    """A server that has these variables, and no others of ours."""
-    environment["LD_PRELOAD"] = LIBRARY
-    return Server(command, folder, library=False, knobs={}, variables=environment)
 
 
 def gunicorn_of(tmp_path, command, environment):
