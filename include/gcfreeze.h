@@ -67,7 +67,10 @@ extern "C" {
     X(IO_URING, "io-uring", "an io_uring of the process may write to what is copied")              \
     X(PINNED_MEMORY, "pinned-memory", "memory is pinned for an io_uring or a device (VmPin)")      \
     /* a reason to freeze no more than there is */                                                 \
-    X(OWN_FREEZE, "own-freeze", "the application froze its heap itself: that counts as the freeze")
+    X(OWN_FREEZE, "own-freeze",                                                                    \
+      "the application froze its heap itself: that counts as the freeze")                          \
+    /* another reason to leave a fork alone */                                                     \
+    X(WARM_UP, "warm-up", "a page or function of GCFREEZE_WARMUP forks")
 
 enum gcfreeze_reason {
 #define GCFREEZE_REASON_ENUM(identifier, word, meaning) GCFREEZE_REASON_##identifier,

@@ -62,6 +62,11 @@ struct gf_decision gf_policy_decide(const struct gf_config *config, const struct
         decision.restore = decision.reason == GCFREEZE_REASON_EXTENSION;
         return decision;
     }
+    if (facts->warming_up) {
+        decision.reason = GCFREEZE_REASON_WARM_UP;
+        decision.restore = true;
+        return decision;
+    }
 
     decision.worker = true;
     decision.restore = true;

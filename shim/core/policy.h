@@ -14,6 +14,7 @@ struct gf_facts {
     unsigned long worker_forks; /* of this process before this one: not exec-bound, no obstacle */
     unsigned long freezes;      /* of this process so far */
     bool not_now;               /* the interpreter cannot be frozen in this moment */
+    bool warming_up;            /* the application runs before the fork of its first worker */
     long new_objects;           /* since the last freeze; -1: unknown */
 };
 

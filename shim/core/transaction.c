@@ -79,10 +79,11 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         .worker_forks = s->worker_forks,
         .freezes = s->freezes,
         .new_objects = -1,
+        .warming_up = gf_warmup_is_running(),
     };
     facts.caller = t->entry.caller;
     facts.not_now = facts.obstacle == GCFREEZE_REASON_NONE && !s->runtime->freezes_in(moment);
-    if (facts.obstacle == GCFREEZE_REASON_NONE && !facts.not_now)
+    if (facts.obstacle == GCFREEZE_REASON_NONE && !facts.not_now && !facts.warming_up)
         facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;

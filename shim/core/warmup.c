@@ -17,10 +17,15 @@ static const char to_background[] = "*:*daemon*, *:*detach*, *:*background*";
 
 static atomic_flag taken = ATOMIC_FLAG_INIT; /* by a thread: it is done, or being done */
 static bool over;                            /* for children as well */
+static bool running;
 
 bool gf_warmup_is_due(void) {
     return gf_session.config.warmup[0] != '\0' && !over &&
            gf_session.config.when.kind != GF_WHEN_NEVER;
+}
+
+bool gf_warmup_is_running(void) {
+    return running;
 }
 
 static void tell(const char *line) {
@@ -78,6 +83,7 @@ static void warm_up(const struct gf_host_row *row) {
         .tell = tell,
     };
     struct gf_warmed warmed;
+    running = true;
     const char *obstacle = runtime->warm_up_obstacle();
     if (obstacle) {
         tell_nothing(row ? row->name : gf_self_title(), obstacle);
@@ -85,6 +91,7 @@ static void warm_up(const struct gf_host_row *row) {
     } else if (runtime->warm_up(&warmup, &warmed)) {
         keep(&warmed);
     }
+    running = false;
 }
 
 static bool is_workers(const struct gf_host_row *row, const char *callers) {

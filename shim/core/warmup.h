@@ -9,6 +9,9 @@
 /* Is there anything to be done before a fork to come? Any phase. */
 bool gf_warmup_is_due(void);
 
+/* Does the application run, here or in a trial? What it forks is no worker. Any phase. */
+bool gf_warmup_is_running(void);
+
 /* The program is known now: says if it will have nothing to warm up. Phase: attach. */
 void gf_warmup_attached(void);
 

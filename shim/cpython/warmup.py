@@ -51,7 +51,7 @@ def shown(text):
 
 
 def raised(error):
-    return "raised %s: %s" % (type(error).__name__, shown(error))
+    return ("raised %s: %s" % (type(error).__name__, shown(error))).rstrip(": ")
 
 
 # ---- what the words mean ----
@@ -673,12 +673,12 @@ class Trial:
             ended = ended or word in ("bad", "end")
         if not ended:
             self.bad = running if running is not None else -1
-            self.why = ending(status, late, seconds)
+            self.why = ending(status, late)
 
 
-def ending(status, late, seconds):
+def ending(status, late):
     if late:
-        return "did not come to its end within %d s (GCFREEZE_WARMUP_SECONDS)" % max(1, round(seconds))
+        return "did not come to its end in the time that trials have (GCFREEZE_WARMUP_SECONDS)"
     if posix.WIFSIGNALED(status):
         return "ended the process with signal %d" % posix.WTERMSIG(status)
     return "ended the process with exit status %d" % posix.WEXITSTATUS(status)

@@ -4,6 +4,7 @@
 #include "process/trial.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -56,7 +57,7 @@ static int64_t now_ns(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* Sleeps until a child has ended, at most until then. */
+/* Sleeps until a child or the parent has ended, at most until then. */
 static void sleep_until(int64_t end_ns) {
     int64_t left = end_ns - now_ns();
     const struct timespec timeout = {(time_t)(left > 0 ? left / 1000000000 : 0),
@@ -69,14 +70,38 @@ static long end_of(pid_t pid, int options) {
     return gf_system_call(SYS_wait4, pid, (long)&trial.status, options, 0, 0);
 }
 
-/* What the child has started goes with it; what has left its process group is nobody's. */
-static void end_group(void) {
+/* Sends SIGKILL to this process's children. False: there are none that can be seen. */
+static bool kill_children(void) {
+    char text[1024];
+    long file = gf_system_call(SYS_openat, AT_FDCWD, (long)"/proc/thread-self/children",
+                               O_RDONLY | O_CLOEXEC, 0, 0);
+    long size = file < 0 ? 0 : gf_system_call(SYS_read, file, (long)text, sizeof text, 0, 0);
+    long pid = 0;
+    if (file >= 0)
+        gf_system_call(SYS_close, file, 0, 0, 0, 0);
+    for (long i = 0; i < size; i++) { /* each ends with a blank; a part of one that follows waits */
+        if (text[i] >= '0' && text[i] <= '9') {
+            pid = pid * 10 + text[i] - '0';
+        } else {
+            gf_system_call(SYS_kill, pid, SIGKILL, 0, 0, 0);
+            pid = 0;
+        }
+    }
+    return size > 0;
+}
+
+/* What the child has started goes with it: this process has adopted it. */
+static void end_all(void) {
     int unused = 0;
     gf_system_call(SYS_kill, -trial.child, SIGKILL, 0, 0, 0);
     while (gf_system_call(SYS_wait4, -trial.child, (long)&unused, __WALL, 0, 0) > 0)
         continue;
-    while (gf_system_call(SYS_wait4, -1, (long)&unused, __WALL | WNOHANG, 0, 0) > 0)
+    while (kill_children() && gf_system_call(SYS_wait4, -1, (long)&unused, __WALL, 0, 0) > 0)
         continue;
+}
+
+static bool is_orphan(void) {
+    return gf_system_call(SYS_getppid, 0, 0, 0, 0, 0) != trial.parent;
 }
 
 static void watch_child(void) {
@@ -85,20 +110,22 @@ static void watch_child(void) {
     /* Blocked and with its default action: else the kernel would throw it away, or reap. */
     gf_system_call(SYS_rt_sigaction, SIGCHLD, (long)default_action, 0, KERNEL_SIGNALS, 0);
     while (end_of(trial.child, WNOHANG) == 0) {
-        sleep_until(end_ns);
-        if (now_ns() < end_ns)
+        if (now_ns() < end_ns && !is_orphan()) {
+            sleep_until(end_ns);
             continue;
+        }
         trial.late = true;
         gf_system_call(SYS_kill, trial.child, SIGKILL, 0, 0, 0);
         end_of(trial.child, 0);
         break;
     }
-    end_group();
+    end_all();
 }
 
 static int keep(void *unused) {
     (void)unused;
-    gf_system_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    /* when this process's parent is killed there is still something to end: a signal that wakes */
+    gf_system_call(SYS_prctl, PR_SET_PDEATHSIG, SIGCHLD, 0, 0, 0);
     gf_system_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     trial.keeper = (pid_t)gf_system_call(SYS_getpid, 0, 0, 0, 0, 0);
     pid_t child = fork(); /* our own, which lets a borrower of memory pass (process/self.h) */
@@ -122,6 +149,7 @@ static void settle(void) {
     if (getppid() != trial.keeper)
         _exit(1); /* it has ended already */
     setpgid(0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that its orphans are seen as something left behind */
     if (getrlimit(RLIMIT_CORE, &core) == 0) {
         core.rlim_cur = none.rlim_cur;
         setrlimit(RLIMIT_CORE, &core);
@@ -195,6 +223,7 @@ int gf_trial_fork(double seconds) {
     trial.status = 0;
     trial.child = 0;
     trial.seconds = seconds;
+    trial.parent = getpid();
     if (!trial.stack || !trial.report) {
         gf_trial_release();
         errno = ENOMEM;

@@ -25,7 +25,8 @@ struct gf_trial {
 };
 
 /* Forks. Returns 0 in the child, a number above 0 in the parent, -1 and errno if there is none. The
- * child is in a process group of its own, dumps no core, and ends when its parent does. */
+ * child is in a process group of its own, adopts what its children leave, dumps no core, and ends
+ * when its parent does. */
 int gf_trial_fork(double seconds);
 
 /* In the child: adds to what the parent will get. What does not fit is left out. */

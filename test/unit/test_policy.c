@@ -46,6 +46,10 @@ static const struct row callers[] = {
      .decision = LEFT_ALONE(UNWINDING_OFF)},
     {"subprocess, with GCFREEZE_WHEN=every", .when = {GF_WHEN_EVERY, 0},
      .facts = {.caller = GF_CALLER_EXEC}, .decision = LEFT_ALONE(EXEC_BOUND)},
+    {"a page of a warm-up", .facts = {OS_FORK, .warming_up = true},
+     .decision = CHILD_RESTORED(WARM_UP)},
+    {"subprocess in a page of a warm-up", .facts = {.caller = GF_CALLER_EXEC, .warming_up = true},
+     .decision = LEFT_ALONE(EXEC_BOUND)},
 };
 
 static const struct row automatic[] = {
