@@ -297,13 +297,13 @@ async def visit(application, pages, note):
 
 
 def in_loop(coroutine):
-    """Its result, and a weak reference to the event loop of its own that it ran in."""
+    """Runs it in an event loop of its own. A weak reference to that loop."""
     import asyncio
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # this thread's
     try:
-        result = loop.run_until_complete(coroutine)
+        loop.run_until_complete(coroutine)
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
@@ -314,13 +314,17 @@ def in_loop(coroutine):
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-    return result, _weakref.ref(loop)
+    return _weakref.ref(loop)
+
+
+def is_used(loop):
+    gc.collect()
+    return loop() is not None
 
 
 def assert_unused(loop):
     """What remembers an event loop that is over will fail in a worker's own."""
-    gc.collect()
-    if loop() is not None:
+    if is_used(loop):
         kinds = {type(one).__name__ for one in gc.get_referrers(loop()) if one is not sys._getframe()}
         raise Bad(
             "keeps its event loop in use (%s), and a worker has another one: create what belongs to a loop when the "
@@ -504,8 +508,9 @@ class Run:
 
     def take(self, step, asynchronous):
         if isinstance(step[0], Page) and asynchronous:
-            loop = in_loop(visit(self.application, step, self.note))[1]
-            if self.tried:
+            loop = in_loop(visit(self.application, step, self.note))
+            if self.tried and is_used(loop):
+                in_loop(visit(self.application, [], self.note))  # as a worker: its lifespan may set it anew
                 assert_unused(loop)
             return
         with self.note(step[0]) as answered:
@@ -521,7 +526,7 @@ class Run:
             value = getattr(value, name)
         value = value()
         if hasattr(value, "__await__"):
-            loop = in_loop(value)[1]
+            loop = in_loop(value)
             value = None
             if self.tried:
                 assert_unused(loop)

@@ -262,8 +262,7 @@ class Client:
 async def lifespan(app):
     STARTS.append(os.getpid())
     app.state.client = Client()
-    yield {"client": Client()}
-    del app.state.client
+    yield {"client": Client()}  # both keep the loop, and a worker's lifespan makes them anew
     parts.load("shutdown")
 
 app = fastapi.FastAPI(lifespan=lifespan)
@@ -295,9 +294,10 @@ def test_fastapi(tmp_path, programs):
 
 
 @pytest.mark.long
-def test_fastapi_with_a_client_that_stays(tmp_path, programs):
+def test_fastapi_with_a_client_that_no_lifespan_makes_anew(tmp_path, programs):
     require_package(programs, "fastapi, uvicorn_worker")
-    folder = folder_of(tmp_path, {"shop.py": FASTAPI.replace("    del app.state.client\n", "")})
+    once = FASTAPI.replace("    app.state.client = Client()\n", "    app.state.client = getattr(app.state, 'client', Client())\n")
+    folder = folder_of(tmp_path, {"shop.py": once})
     with start(programs, folder, "shop:app", "fastapi.service") as server:
         assert_shared(server, "/parts", [])
         assert warmed(server) == (0, 3, {})
