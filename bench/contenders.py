@@ -59,7 +59,7 @@ ROWS = [
     Contender(BOTH, knobs=((MODE, "immortal"), RESHARE), oldest=IMMORTAL),
     Contender(WARM, knobs=(), warm="function"),
     Contender(PATHS, knobs=(), warm="paths"),
-    Contender(WARM_BEST, knobs=(RESHARE,), warm="function"),
+    Contender(WARM_BEST, knobs=(RESHARE,), warm="often"),
 ]
 CONTENDERS = {row.name: row for row in ROWS}
 NOTHING, HAND = CONTENDERS["nothing"], CONTENDERS["by hand"]

@@ -97,7 +97,8 @@ def of_warm_starts(data):
             if minor(tree) >= IMMORTAL:
                 subject = "CPython " + tree["python"]
                 yield row(key, newer + what, subject, "≤", bound, part[ratio]["rounds"])
-    what = "up to 3.11, %d workers, reshare, the site%s, 10 s later: %s" % (FEW, function, own)
+    often = ", warm start by all pages, four times"
+    what = "up to 3.11, %d workers, reshare, the site%s, 10 s later: %s" % (FEW, often, own)
     for tree, part in find(data, "site", FEW, WARM_BEST):
         ratio = part["own_to_nothing"]["later"]
         yield row("warm-reshare", what, "CPython " + tree["python"], "≤", 0.32, ratio)

@@ -1,5 +1,5 @@
 from bench.workloads import warming
-from bench.workloads.shop import NAME
+from bench.workloads.shop import NAME, visits
 from bench.workloads.shop.visits import API, CONTROL, EVENT
 
 PAGES = [
@@ -17,7 +17,15 @@ PAGES = [
 ]
 
 
-def warm():
+def start(pages):
     from bench.workloads.shop.app import application
 
-    warming.warm(application, PAGES, email=NAME)
+    warming.warm(application, pages, email=NAME)
+
+
+def warm():
+    start(PAGES)
+
+
+def every():
+    start(visits.PAGES)

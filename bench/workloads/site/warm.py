@@ -1,5 +1,5 @@
 from bench.workloads import warming
-from bench.workloads.site import NAME
+from bench.workloads.site import NAME, visits
 
 PAGES = """
     / /articles/article-3/ /products/ /products/product-7/ /search/?query=lamp /api/v2/pages/ /rest/makers/
@@ -7,7 +7,15 @@ PAGES = """
 """.split()
 
 
-def warm():
+def start(pages):
     from bench.workloads.site.app import application
 
-    warming.warm(application, PAGES, username=NAME)
+    warming.warm(application, pages, username=NAME)
+
+
+def warm():
+    start(PAGES)
+
+
+def every():
+    start(visits.PAGES)
