@@ -10,7 +10,7 @@
 #include "process/threads.h"
 #include "process/trial.h"
 
-extern const char gf_warmup_source[]; /* warmup.py */
+extern const char gf_warmup_source[]; /* warmup/ */
 
 static struct {
     gf_object *original, *ours; /* os.fork; owned */
@@ -67,7 +67,7 @@ void gf_warmup_reset(void) {
     state.before = NULL;
 }
 
-/* ---- what warmup.py calls ---- */
+/* ---- what its Python code calls ---- */
 
 /* A function of _imp; true: it was called and answered yes. */
 static bool ask_import(const char *name) {

@@ -1,4 +1,5 @@
-/* The interpreter's side of GCFREEZE_WARMUP: when Python calls os.fork, and running warmup.py.
+/* The interpreter's side of GCFREEZE_WARMUP: when Python calls os.fork, and running the Python code
+ * in warmup/.
  *
  * os.fork is replaced because of its locks: in a hook of os.register_at_fork the hooks of others
  * have run already, and logging's holds the lock of its module. A page that logs from a thread of
