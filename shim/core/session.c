@@ -116,7 +116,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     gf_reshare_watch();
     s->deferred = options.brake != 0;
     gf_mode_choose();
-    gf_warmup_attached();
+    gf_warmup_attached(early);
     if (early && !s->runtime->unwinding())
         gf_session_tell(GF_LOG_INFO,
                         GF_UNWIND_LIBRARY " cannot be opened: unwinding is off, the calling Python "

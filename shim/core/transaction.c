@@ -70,6 +70,14 @@ static void act(struct gf_transaction *t, enum gf_moment moment) {
     s->deferred = !for_good;
 }
 
+/* os.fork of a process that was met early has been seen before it began. */
+static void warm_up(enum gf_moment moment, enum gf_caller caller) {
+    if (caller != GF_CALLER_C_HOST)
+        gf_warmup_missed();
+    else if (moment == GF_MOMENT_WINDOW)
+        gf_warmup_before_host_fork();
+}
+
 void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
     struct gf_session *s = &gf_session;
     *t = (struct gf_transaction){0};
@@ -87,8 +95,8 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
-    if (t->decision.worker && moment == GF_MOMENT_WINDOW && facts.caller == GF_CALLER_C_HOST)
-        gf_warmup_before_host_fork();
+    if (t->decision.worker)
+        warm_up(moment, facts.caller);
     if (t->decision.restore)
         act(t, moment);
     if (facts.obstacle == GCFREEZE_REASON_NONE)

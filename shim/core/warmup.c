@@ -18,6 +18,7 @@ static const char to_background[] = "*:*daemon*, *:*detach*, *:*background*";
 static atomic_flag taken = ATOMIC_FLAG_INIT; /* by a thread: it is done, or being done */
 static bool over;                            /* for children as well */
 static bool running;
+static bool met_late; /* os.fork could not be replaced before it was called */
 
 bool gf_warmup_is_due(void) {
     return gf_session.config.warmup[0] != '\0' && !over &&
@@ -45,10 +46,18 @@ static void tell_nothing(const char *who, const char *why) {
     tell(line.data);
 }
 
-void gf_warmup_attached(void) {
+void gf_warmup_attached(bool early) {
+    met_late = !early;
     const struct gf_host_row *row = gf_session.row;
     if (gf_warmup_is_due() && row && row->kind == GF_HOST_SPAWNS)
         tell_nothing(row->name, gf_host_habit(row, GF_PRELOADS_NOT));
+}
+
+void gf_warmup_missed(void) {
+    if (!gf_warmup_is_due() || !met_late)
+        return;
+    over = true;
+    tell_nothing(gf_self_title(), "was met in its first fork, which is too late");
 }
 
 static void keep(const struct gf_warmed *warmed) {

@@ -12,8 +12,12 @@ bool gf_warmup_is_due(void);
 /* Does the application run, here or in a trial? What it forks is no worker. Any phase. */
 bool gf_warmup_is_running(void);
 
-/* The program is known now: says if it will have nothing to warm up. Phase: attach. */
-void gf_warmup_attached(void);
+/* The program is known now: says if it will have nothing to warm up. `early`: while the interpreter
+ * initializes. Phase: attach. */
+void gf_warmup_attached(bool early);
+
+/* Python forks a worker: says if that could not be seen beforehand. Before hook, fork window. */
+void gf_warmup_missed(void);
 
 /* gf_attach_options.before_os_fork */
 void gf_warmup_before_os_fork(void);

@@ -123,6 +123,21 @@ static long immortalize(bool *ret_complete) {
     return 1000;
 }
 
+static const char *warm_up_obstacle(void) {
+    return gf_fake.cold;
+}
+
+static bool warm_up(const struct gf_warmup *warmup, struct gf_warmed *ret) {
+    gf_fake.warmup = *warmup;
+    warmup->tell("warm-up: /x is left out");
+    *ret = (struct gf_warmed){2, 1, 30, 40, 4096, "200:1 function:1"};
+    return record("warm_up") == 0;
+}
+
+static void cool(void) {
+    record("cool");
+}
+
 static bool watch_arenas(void) {
     return gf_fake.arenas;
 }
@@ -166,6 +181,9 @@ const struct gf_runtime gf_fake_runtime = {
     .immortal_obstacle = immortal_obstacle,
     .weigh = weigh,
     .immortalize = immortalize,
+    .warm_up_obstacle = warm_up_obstacle,
+    .warm_up = warm_up,
+    .cool = cool,
     .watch_arenas = watch_arenas,
     .waits_for_python = waits_for_python,
     .version = version,

@@ -20,11 +20,13 @@ struct gf_fake {
     enum gcfreeze_reason found, attached, entered;
     enum gf_caller caller;
     long count;
-    bool hook_only;      /* freezes in the hook alone */
-    bool own_freeze;     /* the application has frozen by itself */
-    bool immortal;       /* objects can be made immortal */
-    const char *callers; /* of the fork; NULL: nobody */
-    const char *failing; /* the call that answers -1, or false, or NULL: none */
+    bool hook_only;          /* freezes in the hook alone */
+    bool own_freeze;         /* the application has frozen by itself */
+    bool immortal;           /* objects can be made immortal */
+    const char *callers;     /* of the fork; NULL: nobody */
+    const char *cold;        /* why Python code may not run; NULL: it may */
+    struct gf_warmup warmup; /* recorded: of the last warm-up */
+    const char *failing;     /* the call that answers -1, or false, or NULL: none */
     struct gf_balance balance;
     const char *version, *remark;
     bool forks; /* the fork is a real one */
