@@ -69,7 +69,7 @@ def test_pages_are_asked_for_in_a_loop_with_a_lifespan(host):
 
 WRONG = {
     "/loop": "keeps its event loop in use",
-    "/lock": "keeps its event loop in use (Lock)",
+    "/lock": "keeps its event loop in use",
     "/raise": "raised ValueError: asynchronous",
     "/500": "answered 500",
     "/thread": "leaves a thread running (stays)",

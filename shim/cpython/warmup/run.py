@@ -117,19 +117,31 @@ class Late(Exception):
     pass
 
 
+def forget_dummy():
+    """threading's, for this thread. Its name has a number, which is the next thread's if nobody has got one since."""
+    threading = sys.modules.get("threading")
+    dummy = getattr(threading, "_active", {}).pop(original("get_ident")(), None)
+    number = getattr(dummy, "name", "").partition("Dummy-")[2]
+    counter = getattr(getattr(threading, "_counter", None), "__self__", None)
+    if number.isdigit() and repr(counter) == "count(%d)" % (int(number) + 1):
+        threading._counter = type(counter)(int(number)).__next__
+
+
 def apart(work, seconds=-1):
     """work() in a thread of its own. Raises what it raises; or Late, and then the thread goes on."""
-    outcome, over, thread = [], original("allocate_lock")(), []
+    outcome, over = [], original("allocate_lock")()
     over.acquire()
 
     def body():
-        thread.append(original("get_ident")())
         try:
             work()
         except BaseException as error:
             outcome.append(error.with_traceback(None))
         finally:
-            over.release()
+            try:
+                forget_dummy()
+            finally:
+                over.release()
 
     before = threads()
     original("start_new_thread")(body, ())
@@ -138,7 +150,6 @@ def apart(work, seconds=-1):
     end = time.monotonic() + GRACE
     while threads() > before and time.monotonic() < end:
         time.sleep(0.0001)
-    getattr(sys.modules.get("threading"), "_active", {}).pop(thread[0], None)  # its dummy there
     if outcome:
         raise outcome[0]
 
