@@ -61,11 +61,18 @@ def preloads(row):
     return "unless " + patterns(", ".join(unwanted)) if unwanted else "always"
 
 
+def warmed(row):
+    if row["kind"] != "PREFORK":
+        return ""
+    return "pages and functions" if row["application"] else "functions"
+
+
 def table(rows):
-    yield "| host | recognized by | what it does | preloads | to share memory | source |"
-    yield "|---|---|---|---|---|---|"
+    yield "| host | recognized by | what it does | preloads | `GCFREEZE_WARMUP` runs | to share memory | source |"
+    yield "|---|---|---|---|---|---|---|"
     for row in rows:
-        cells = (row["name"], recognized(row), KINDS[row["kind"]], preloads(row), row["advice"], row["why"])
+        habits = KINDS[row["kind"]], preloads(row), warmed(row)
+        cells = (row["name"], recognized(row), *habits, row["advice"], row["why"])
         yield "| %s |" % " | ".join(cells)
 
 

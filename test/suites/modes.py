@@ -85,6 +85,7 @@ KINDS = {
     "NUMBER": number,
     "CHOICE": words,
     "WHEN": words,
+    "WORDS": lambda knob, chance: chance.choice(["", "time:time"]),
     "SECONDS": lambda knob, chance: chance.choice(["off", "on", number({**knob, "default": 1}, chance)]),
 }
 
