@@ -55,6 +55,8 @@ def try_all(items, application, pages_apart):
 
     try:
         apart(work)
+    except Exception as error:  # without /proc, for one
+        report("bad\t-1\t%s" % raised(error))
     finally:
         posix._exit(1)
 
