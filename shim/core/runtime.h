@@ -138,9 +138,9 @@ struct gf_runtime {
      * returns how many objects became so. False in *ret_complete: memory ran out on the way. */
     long (*immortalize)(bool *ret_complete);
 
-    /* Inside. May Python code of the application run now? NULL, or why not, as the end of a
-     * sentence. */
-    const char *(*warm_up_obstacle)(void);
+    /* Inside; in the hook's moment: ahead of os.fork. May Python code of the application run now?
+     * NULL, or why not, as the end of a sentence. */
+    const char *(*warm_up_obstacle)(enum gf_moment moment);
 
     /* Inside, after a NULL from warm_up_obstacle. Runs Python code of the application, in a child
      * and in this process; may leave an exception set (KeyboardInterrupt). False: nothing is known

@@ -81,7 +81,7 @@ static void keep(const struct gf_warmed *warmed) {
     gf_report_warmup(&gf_session.config, &event);
 }
 
-static void warm_up(const struct gf_host_row *row) {
+static void warm_up(const struct gf_host_row *row, enum gf_moment moment) {
     const struct gf_runtime *runtime = gf_session.runtime;
     const struct gf_warmup warmup = {
         .words = gf_session.config.warmup,
@@ -93,7 +93,7 @@ static void warm_up(const struct gf_host_row *row) {
     };
     struct gf_warmed warmed;
     running = true;
-    const char *obstacle = runtime->warm_up_obstacle();
+    const char *obstacle = runtime->warm_up_obstacle(moment);
     if (obstacle) {
         tell_nothing(row ? row->name : gf_self_title(), obstacle);
         runtime->cool();
@@ -116,12 +116,12 @@ static bool shares(const struct gf_host_row *row) {
     return !row || row->kind == GF_HOST_PREFORK;
 }
 
-static void begin(const struct gf_host_row *row) {
+static void begin(const struct gf_host_row *row, enum gf_moment moment) {
     if (atomic_flag_test_and_set(&taken))
         return; /* a page forks, or another thread */
     over = true;
     if (shares(row))
-        warm_up(row);
+        warm_up(row, moment);
     else
         gf_session.runtime->cool();
 }
@@ -134,7 +134,7 @@ void gf_warmup_before_os_fork(void) {
     gf_session.runtime->callers(GF_MOMENT_HOOK, callers, sizeof callers);
     const struct gf_host_row *row = gf_hosts_find_caller(callers, gf_session.row);
     if (is_workers(row, callers))
-        begin(row);
+        begin(row, GF_MOMENT_HOOK);
 }
 
 void gf_warmup_before_host_fork(void) {
@@ -142,5 +142,5 @@ void gf_warmup_before_host_fork(void) {
     if (!gf_warmup_is_due())
         return;
     gf_session.runtime->callers(GF_MOMENT_WINDOW, callers, sizeof callers);
-    begin(gf_hosts_find_caller(callers, gf_session.row));
+    begin(gf_hosts_find_caller(callers, gf_session.row), GF_MOMENT_WINDOW);
 }

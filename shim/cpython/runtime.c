@@ -269,7 +269,7 @@ static bool freezes_in(enum gf_moment moment) {
     return !gf_python.free_threaded || (moment == GF_MOMENT_HOOK && gf_threads_count() == 1);
 }
 
-static const char *warm_up_obstacle(void) {
+static const char *warm_up_obstacle(enum gf_moment moment) {
     const struct gf_api *api = &gf_python.api;
     if (gf_python.free_threaded)
         return "has a free-threaded interpreter";
@@ -278,7 +278,10 @@ static const char *warm_up_obstacle(void) {
         return "has an interpreter that this library does not know";
     if (gf_interpreters_several())
         return "has several interpreters";
-    return gf_warmup_import_locked() ? "holds the import lock when it forks" : NULL;
+    /* another thread that is at it ends that by itself, if nobody has the fork's own locks */
+    return moment == GF_MOMENT_WINDOW && gf_warmup_import_locked()
+               ? "holds the import lock when it forks"
+               : NULL;
 }
 
 /* Nobody can have a free-threaded interpreter for himself. */

@@ -83,6 +83,24 @@ bool gf_warmup_import_locked(void) {
     return ask_import("lock_held");
 }
 
+/* The hooks of os.register_at_fork for a child, of which those before the fork have not been
+ * called: one that gives up a lock that nobody has taken raises (logging's, 3.8), and is not to
+ * tell. */
+static void after_fork_in_child(void) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *sys = gf_loaded_module("sys"), *builtins = gf_loaded_module("builtins");
+    gf_object *told = sys ? gf_attribute(sys, "unraisablehook") : NULL;
+    gf_object *mute = builtins ? gf_attribute(builtins, "id") : NULL;
+    if (told && mute)
+        api->PyObject_SetAttrString(sys, "unraisablehook", mute);
+    api->PyOS_AfterFork_Child(); /* which gives the import lock up as well */
+    if (told && mute)
+        api->PyObject_SetAttrString(sys, "unraisablehook", told);
+    api->PyErr_Clear();
+    gf_object *const used[] = {sys, builtins, told, mute};
+    gf_release(used, sizeof used / sizeof *used);
+}
+
 /* As os.fork: a thread that is importing ends its step first, so that the child finds no module
  * half made. The hooks of os.register_at_fork are not called here, and in the child they are only
  * where the interpreter needs its own part of it: if other threads are gone. */
@@ -93,7 +111,7 @@ static int fork_trial(double seconds) {
     int result = gf_trial_fork(seconds);
     int error = errno;
     if (result == 0 && !alone)
-        gf_python.api.PyOS_AfterFork_Child(); /* which gives the import lock up as well */
+        after_fork_in_child();
     else if (!alone)
         ask_import("release_lock");
     errno = error;

@@ -117,6 +117,10 @@ class Late(Exception):
     pass
 
 
+class Interrupted(BaseException):
+    """A handler of the program's has raised this while we waited: it is the program's, and not an item's."""
+
+
 def forget_dummy():
     """threading's, for this thread. Its name has a number, which is the next thread's if nobody has got one since."""
     threading = sys.modules.get("threading")
@@ -128,7 +132,7 @@ def forget_dummy():
 
 
 def apart(work, seconds=-1):
-    """work() in a thread of its own. Raises what it raises; or Late, and then the thread goes on."""
+    """work() in a thread of its own. What it raises; or Late is raised, and then the thread goes on."""
     outcome, over = [], original("allocate_lock")()
     over.acquire()
 
@@ -145,13 +149,17 @@ def apart(work, seconds=-1):
 
     before = threads()
     original("start_new_thread")(body, ())
-    if not over.acquire(True, seconds):
-        raise Late
+    try:
+        if not over.acquire(True, seconds):
+            raise Late
+    except Late:
+        raise
+    except BaseException as error:
+        raise Interrupted(error)
     end = time.monotonic() + GRACE
     while threads() > before and time.monotonic() < end:
         time.sleep(0.0001)
-    if outcome:
-        raise outcome[0]
+    return outcome[0] if outcome else None
 
 
 class Kept:

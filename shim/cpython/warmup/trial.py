@@ -5,7 +5,10 @@ class Trial:
     """What one child found: how many items are proved, which one is bad, and why."""
 
     def __init__(self, items, application, apart, seconds):
-        outcome = trial(seconds)
+        try:
+            outcome = trial(seconds)
+        except BaseException as error:
+            raise Interrupted(error)
         if outcome is None:
             try_all(items, application, apart)
         if isinstance(outcome, int):
@@ -120,13 +123,10 @@ class WarmUp:
         why = late = None
         with Kept():
             try:
-                apart(run.all, self.seconds)
+                error = apart(run.all, self.seconds)
+                why = error if isinstance(error, Bad) else error and raised(error)
             except Late:
                 late = why = "takes longer than %d s" % self.seconds
-            except Bad as error:
-                why = error
-            except Exception as error:
-                why = raised(error)
         self.parent_us += int((time.monotonic() - start) * 1e6)
         self.bytes += max(0, own_bytes() - before)
         self.statuses += run.statuses
@@ -175,6 +175,8 @@ def warm_up(words, seconds, name, function, where):
     empty. What the status page says of it."""
     try:
         work = warm(words, seconds, name, function, where)
+    except Interrupted as stop:
+        raise stop.args[0] from None
     except Exception as error:
         tell("warm-up: it failed and was given up: %s" % raised(error))
         work = WarmUp(None, seconds)

@@ -123,7 +123,8 @@ static long immortalize(bool *ret_complete) {
     return 1000;
 }
 
-static const char *warm_up_obstacle(void) {
+static const char *warm_up_obstacle(enum gf_moment moment) {
+    (void)moment;
     return gf_fake.cold;
 }
 
