@@ -80,7 +80,9 @@ def may_be_shared(number, target):
 
 
 def threads():
-    return len(posix.listdir("/proc/self/task"))
+    """As os.fork counts them, which warns of more than one. /proc/self/task forgets one that ends a moment earlier."""
+    with io.open("/proc/self/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[17])
 
 
 def thread_names():
