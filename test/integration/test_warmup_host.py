@@ -241,12 +241,17 @@ threading.Thread(target=spin, daemon=True).start()
 
 @pytest.mark.parametrize("kind", THREADS)
 @pytest.mark.parametrize("times", [3, pytest.param(30, marks=pytest.mark.long)])
-def test_parent_with_a_thread_of_its_own(program, kind, times):
-    """It is warmed up, or told why not; the fork comes in any case."""
+def test_parent_with_a_thread_of_its_own(python, program, kind, times):
+    """It is warmed up. In 3.8 logging's hook in the child waits for a lock that another thread of the parent may hold
+    (logging/__init__.py, _after_at_fork_child_reinit_locks): such a trial is given up."""
+    given_up = kind == "logs" and python.version < (3, 9)
     command = program(THREADS[kind], "print(fork()[1].decode(), flush=True); os._exit(0)")
     for _ in range(times):
-        outcome = run(command, knobs("work:load work:die"), cwd=program.folder, timeout=100)
+        outcome = run(command, knobs("work:load work:die", 3 if given_up else 60), cwd=program.folder, timeout=100)
         found = Said(outcome.stderr)
+        if given_up and found.outcome[0] == 0:
+            assert (outcome.stdout, len(found.lines)) == ("0 0\n", 1), outcome.stderr
+            continue
         assert (outcome.stdout, found.outcome) == ("1 1\n", (1, 1, {"function": 1})), outcome.stderr
         assert "Exception ignored" not in outcome.stderr
     assert not working_in(str(program.folder))

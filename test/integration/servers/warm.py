@@ -116,6 +116,40 @@ def leave_log():
     KEPT.append(open(os.environ["LEFT_FILE"] + ".log", "a"))
 
 
+# ---- a database ----
+
+CONNECTIONS = {}
+
+
+def database(kind):
+    """As many applications have it: the first who asks opens it, and then it is kept."""
+    import psycopg
+
+    if kind not in CONNECTIONS:
+        name = "%d" % os.getpid()
+        CONNECTIONS[kind] = psycopg.connect(os.environ["DATABASE_" + kind], autocommit=True, application_name=name)
+    return CONNECTIONS[kind]
+
+
+def ask_database():
+    """And closes it."""
+    import psycopg
+
+    with psycopg.connect(os.environ["DATABASE_tcp"]) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def backends():
+    """Whom this process talks to, many times: on a shared connection answers get mixed up. And who else is there."""
+    found = {}
+    for kind in ("unix", "tcp"):
+        answers = {database(kind).execute("select pg_backend_pid(), %s", (str(i),)).fetchone() for i in range(50)}
+        assert {int(number) for _, number in answers} == set(range(50))
+        (found[kind],) = {backend for backend, _ in answers}
+    rows = database("tcp").execute("select application_name from pg_stat_activity where backend_type = 'client backend'").fetchall()
+    return {"backends": found, "clients": [name for name, in rows]}
+
+
 # ---- what goes wrong ----
 
 
@@ -163,6 +197,9 @@ PAGES = {
     "/end": end,
     "/crash": crash,
     "/hang": hang,
+    "/unix": lambda: database("unix"),
+    "/tcp": lambda: database("tcp"),
+    "/asked": ask_database,
 }
 STATUSES = {"/302": "302 Found", "/400": "400 Bad Request", "/500": "500 Oops", "/404": "404 Not Found"}
 
@@ -194,6 +231,8 @@ def application(environ, start_response):
     body = b""
     if path == "/seen":
         body = json.dumps(state()).encode()
+    elif path == "/backends":
+        body = json.dumps({"pid": os.getpid(), **backends()}).encode()
     else:
         ran(path)
         ASKED.append({
