@@ -37,7 +37,7 @@ class Uwsgi(Server):
 
     def __init__(self, command, folder, options, *arguments, **more):
         options = list(options)
-        if not {"--mount", "--module"} & set(options):
+        if not {"--mount", "--module", "--wsgi-file"} & set(options):
             options += ["--module", "app:app"]
         self.statistics = "--master" in options
         if self.statistics:
