@@ -25,6 +25,7 @@
 enum {
     STACK_SIZE = 1 << 20, /* of the keeper: libc's fork and what others registered with it */
     REPORT_SIZE = 1 << 18,
+    ACTION_SIZE = 64,  /* of the kernel's struct sigaction, at most */
     KERNEL_SIGNALS = 8 /* bytes of the kernel's signal set */
 };
 
@@ -38,6 +39,7 @@ struct report {
 static struct {
     jmp_buf back; /* where the child goes on: on this process's stack */
     sigset_t signals;
+    char action[ACTION_SIZE]; /* this process's for SIGCHLD, which the child gets back */
     pid_t parent, keeper, child;
     int error; /* of libc's fork */
     double seconds;
@@ -105,10 +107,7 @@ static bool is_orphan(void) {
 }
 
 static void watch_child(void) {
-    static const char default_action[64]; /* the kernel's struct, and SIG_DFL is 0 */
     const int64_t end_ns = now_ns() + (int64_t)(trial.seconds * 1e9);
-    /* Blocked and with its default action: else the kernel would throw it away, or reap. */
-    gf_system_call(SYS_rt_sigaction, SIGCHLD, (long)default_action, 0, KERNEL_SIGNALS, 0);
     while (end_of(trial.child, WNOHANG) == 0) {
         if (now_ns() < end_ns && !is_orphan()) {
             sleep_until(end_ns);
@@ -123,11 +122,15 @@ static void watch_child(void) {
 }
 
 static int keep(void *unused) {
+    static const char default_action[ACTION_SIZE]; /* SIG_DFL is 0 */
     (void)unused;
     /* when this process's parent is killed there is still something to end: a signal that wakes */
     gf_system_call(SYS_prctl, PR_SET_PDEATHSIG, SIGCHLD, 0, 0, 0);
     gf_system_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     trial.keeper = (pid_t)gf_system_call(SYS_getpid, 0, 0, 0, 0, 0);
+    /* Blocked and with its default action: else the kernel would throw it away, or reap. */
+    gf_system_call(SYS_rt_sigaction, SIGCHLD, (long)default_action, (long)trial.action,
+                   KERNEL_SIGNALS, 0);
     pid_t child = fork(); /* our own, which lets a borrower of memory pass (process/self.h) */
     if (child == 0)
         longjmp(trial.back, 1);
@@ -154,6 +157,7 @@ static void settle(void) {
         core.rlim_cur = none.rlim_cur;
         setrlimit(RLIMIT_CORE, &core);
     }
+    gf_system_call(SYS_rt_sigaction, SIGCHLD, (long)trial.action, 0, KERNEL_SIGNALS, 0);
     sigprocmask(SIG_SETMASK, &trial.signals, NULL);
 }
 
