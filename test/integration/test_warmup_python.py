@@ -38,7 +38,7 @@ def test_pages_by_path_and_by_address(warmup):
 
 
 @pytest.mark.parametrize(
-    "word", ["x", "a.b", "a:", ":b", "a-b:c", "a:b:c", "a:b()", "/%zz", "/%4", "/%+4", "/é", "ftp://a/", "http:///a", "http://a:b/"]
+    "word", ["x", "a.b", "a:", ":b", "a-b:c", "a:b:c", "a:b()", "/%zz", "/%", "/%4", "/%+4", "/é", "ftp://a/", "http:///a", "http://a:b/"]
 )
 def test_a_bad_word_gets_a_line_and_is_counted(warmup, word):
     items, bad = warmup.items_of("/ %s m:f" % word)
@@ -52,6 +52,12 @@ def test_a_file_has_a_word_on_each_line(warmup, tmp_path):
     items, bad = warmup.items_of("@%s @%s" % (tmp_path / "words", tmp_path / "none"))
     assert [item.word for item in items] == ["/one", "package.module:Class.function"] and bad == 1
     assert "No such file" in warmup.told[0]
+
+
+def test_a_line_with_a_blank_is_no_path(warmup, tmp_path):
+    (tmp_path / "words").write_text("/one\n/a b\nhttp://shop/a b\n")
+    items, bad = warmup.items_of("@%s" % (tmp_path / "words"))
+    assert [item.word for item in items] == ["/one"] and bad == 2
 
 
 def test_a_wsgi_application_is_asked_like_by_a_server(warmup):

@@ -15,6 +15,8 @@ class Page:
         self.port = port or PORTS.get(self.scheme, "")
         if self.scheme not in PORTS or not self.name or not self.port.isdigit() or not word.isascii():
             raise ValueError
+        if word.split() != [word]:
+            raise ValueError  # a line of a file
 
 
 class Function:
@@ -29,7 +31,10 @@ class Function:
 def unquoted(path):
     first, *rest = path.encode("ascii").split(b"%")
     for part in rest:
-        first += bytes.fromhex(part[:2].decode()) + part[2:]
+        byte = bytes.fromhex(part[:2].decode())
+        if len(byte) != 1:
+            raise ValueError
+        first += byte + part[2:]
     return first
 
 
