@@ -255,3 +255,42 @@ def test_parent_with_a_thread_of_its_own(python, program, kind, times):
         assert (outcome.stdout, found.outcome) == ("1 1\n", (1, 1, {"function": 1})), outcome.stderr
         assert "Exception ignored" not in outcome.stderr
     assert not working_in(str(program.folder))
+
+
+# ---- hosts of module:function ----
+
+POOL = """
+import multiprocessing, os, sys, work
+
+def look(_):
+    return work.DONE
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.map(look, range(4))
+    print(found == [[os.getpid()]] * 4)
+"""
+
+
+def test_pool_of_multiprocessing(program):
+    command = program("", "")
+    (program.folder / "program.py").write_text(POOL)
+    outcome = run(command, knobs("work:load work:die"), cwd=program.folder, timeout=60)
+    found = Said(outcome.stderr)
+    assert (outcome.stdout, found.outcome) == ("True\n", (1, 1, {"function": 1})), outcome.stderr
+
+
+def test_page_of_a_program_that_answers_none(program):
+    command = program("", "print(fork()[1].decode())")
+    outcome = run(command, knobs("/page work:load"), cwd=program.folder, timeout=60)
+    found = Said(outcome.stderr)
+    assert (outcome.stdout, found.outcome) == ("1 1\n", (1, 1, {"function": 1}))
+    assert "this program answers none that this library knows" in found.about("/page")
+
+
+def test_program_that_only_inherits_the_variable(program):
+    """It forks, but nobody meant it: no line."""
+    command = program("", "print(fork()[1].decode())")
+    outcome = run(command, knobs("/page"), cwd=program.folder, timeout=60)
+    found = Said(outcome.stderr)
+    assert (outcome.stdout, found.lines) == ("0 0\n", [])
