@@ -7,6 +7,7 @@ from servers.host import Row, versions
 from servers.queues import Celery, interpreter
 from servers.report import MODES
 from servers.scenario import Outcome, assert_heap_stays_shared
+from servers.warming import said
 
 FREEZE = ("freeze", "first-worker-fork")
 AGAIN = ("skip", "nothing-new")
@@ -85,6 +86,29 @@ def test_warm_shutdown_lets_a_task_finish(celery, tmp_path):
         answer = server.ask("release(1); answer = app.AsyncResult(%r).get(60)" % running)
         assert server.process.wait(60) == 0
     assert_shared(celery, [answer])
+
+
+WARMED = """
+import os, app
+
+def load():
+    app.at_import["warmed"] = os.getpid()
+"""
+
+
+def test_function_is_run_before_the_first_worker_is_forked(celery, tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    (folder / "warmed.py").write_text(WARMED)
+    knobs = {"LOG": "info", "WARMUP": "warmed:load warmed:absent"}
+    with celery.start(folder, ["--concurrency", "2"], knobs=knobs) as server:
+        answers = two_workers(server)
+        found = said(server)
+        master = server.pid
+    assert found.outcome == (1, 1, {"function": 1})
+    assert found.about("warmed:absent").startswith("raised AttributeError")
+    assert {answer["at_import"]["warmed"] for answer in answers} == {master}
+    assert len(pids_of(answers)) == 2
 
 
 def pids_of(answers):
