@@ -15,7 +15,7 @@ def postgres():
         yield postgres
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread"])
+@pytest.mark.parametrize("kind", ["sync", pytest.param("gthread", marks=pytest.mark.long)])
 def test_workers_have_connections_of_their_own(gunicorn, postgres, tmp_path, kind):  # noqa: F811
     gunicorn.require_module("psycopg")
     variables = {"DATABASE_unix": postgres.unix, "DATABASE_tcp": postgres.tcp}
@@ -41,3 +41,24 @@ def test_workers_have_connections_of_their_own(gunicorn, postgres, tmp_path, kin
     assert [answer["backends"] for answer in last] == [answer["backends"] for answer in first]
     # nobody else is connected: neither the master nor a trial
     assert sorted(last[-1]["clients"]) == sorted([str(pid) for pid in workers] * 2)
+
+
+@pytest.mark.parametrize("kind", ["sync", pytest.param("gthread", marks=pytest.mark.long)])
+def test_pools_are_closed_as_their_documentation_says(gunicorn, postgres, tmp_path, kind):  # noqa: F811
+    for module in "psycopg", "sqlalchemy", "django":
+        gunicorn.require_module(module)
+    options = [*PRELOAD, "--worker-class", kind]
+    words = "/sqlalchemy /django /load"
+    with start(
+        gunicorn.command, tmp_path / "server", options, words, variables={"DATABASE_tcp": postgres.tcp}
+    ) as server:
+        workers = server.workers(2)
+        answers = [server.ask(pid, "/pools")["backends"] for pid in workers]
+        seen = [server.ask(pid, "/seen") for pid in workers]
+        found = said(server)
+        master = server.pid
+    assert (found.lines, found.outcome) == ([], (3, 0, {"200": 3}))
+    assert len(set(answers[0] + answers[1])) == 4
+    for answer in seen:
+        assert answer["seen"]["/django"] == answer["seen"]["/sqlalchemy"] == [master]
+        assert "sqlalchemy.dialects.postgresql.psycopg" in answer["modules"]

@@ -150,6 +150,35 @@ def backends():
     return {"backends": found, "clients": [name for name, in rows]}
 
 
+def use_sqlalchemy():
+    """Its pool keeps what was used."""
+    import psycopg
+    import sqlalchemy
+
+    if "engine" not in CONNECTIONS:
+        CONNECTIONS["engine"] = sqlalchemy.create_engine(
+            "postgresql+psycopg://", creator=lambda: psycopg.connect(os.environ["DATABASE_tcp"])
+        )
+    with CONNECTIONS["engine"].connect() as connection:
+        return connection.execute(sqlalchemy.text("select pg_backend_pid()")).scalar()
+
+
+def use_django():
+    """It keeps a thread's connection for ever, if told so."""
+    from django.conf import settings
+
+    if not settings.configured:
+        where = dict(pair.split("=") for pair in os.environ["DATABASE_tcp"].split())
+        database = {"NAME": where["dbname"], "USER": where["user"], "HOST": where["host"], "PORT": where["port"]}
+        engine = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None}
+        settings.configure(DATABASES={"default": {**database, **engine}})
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
 # ---- what goes wrong ----
 
 
@@ -200,6 +229,8 @@ PAGES = {
     "/unix": lambda: database("unix"),
     "/tcp": lambda: database("tcp"),
     "/asked": ask_database,
+    "/sqlalchemy": use_sqlalchemy,
+    "/django": use_django,
 }
 STATUSES = {"/302": "302 Found", "/400": "400 Bad Request", "/500": "500 Oops", "/404": "404 Not Found"}
 
@@ -233,6 +264,8 @@ def application(environ, start_response):
         body = json.dumps(state()).encode()
     elif path == "/backends":
         body = json.dumps({"pid": os.getpid(), **backends()}).encode()
+    elif path == "/pools":
+        body = json.dumps({"pid": os.getpid(), "backends": [use_sqlalchemy(), use_django()]}).encode()
     else:
         ran(path)
         ASKED.append({
