@@ -16,6 +16,7 @@ static struct {
     long carried;                /* objects since the last freeze, up to these two */
     long counted;                /* what gc.get_count() said after the last freeze */
     long blocks;                 /* sys.getallocatedblocks() at the last freeze; -1: not taken */
+    long fresh;                  /* what the last count found */
 } baseline = {.blocks = -1};
 
 void gf_collector_reset(void) {
@@ -150,8 +151,8 @@ long gf_collector_count_new(enum gf_moment moment, long min_new) {
     bool enabled = false;
     if (gf_collector_suspend(&enabled) != 0)
         return -1;
-    long count = count_new(moment, min_new);
-    return gf_collector_resume(enabled) != 0 ? -1 : count;
+    baseline.fresh = count_new(moment, min_new);
+    return gf_collector_resume(enabled) != 0 ? -1 : baseline.fresh;
 }
 
 int gf_collector_settle(void) {
@@ -168,9 +169,14 @@ static void freeze_other(void) {
     gf_collector_resume(enabled);
 }
 
+/* Fewer new objects leave few holes, and a program that is frozen at every fork would lose those of
+ * every one. */
+static const long fewest_worth_filling = 10000;
+
 /* What fills the holes is not new. */
 static void count_from_here(enum gf_moment moment) {
-    gf_holes_fill();
+    if (baseline.fresh < 0 || baseline.fresh >= fewest_worth_filling)
+        gf_holes_fill();
     baseline.carried = 0;
     baseline.counted = 0;
     gf_call_item(gf_python.gc.get_count, 0, &baseline.counted);
