@@ -100,9 +100,13 @@ class WarmUp:
                 return
             tried = Trial(items, self.application, self.apart, left)
             self.trial_us += int((time.monotonic() - start) * 1e6)
-            if tried.proved and not self.run(items[: tried.proved]):
+            over = self.run(items[: tried.proved]) if tried.proved else 0
+            if over is None:
                 self.leave_rest_out(items[tried.proved :], "the parent came to no end")
                 return
+            if over < tried.proved:  # those behind it are tried anew
+                del items[:over]
+                continue
             if tried.bad is None:
                 return
             if tried.bad >= 0:
@@ -116,26 +120,28 @@ class WarmUp:
             del items[: tried.proved]
 
     def run(self, items):
-        """False: it takes too long, and goes on beside the fork."""
+        """How many of them are over; None: it takes too long, and goes on beside the fork."""
         start, before = time.monotonic(), own_bytes()
         traces = Traces()
         run = Run(items, self.application, self.apart, False)
-        why = late = None
+        why = late = bad = None
         with Kept():
             try:
                 error = apart(run.all, self.seconds)
                 why = error if isinstance(error, Bad) else error and raised(error)
+                bad = error.index if isinstance(error, Bad) else None
             except Late:
                 late = why = "takes longer than %d s" % self.seconds
         self.parent_us += int((time.monotonic() - start) * 1e6)
         self.bytes += max(0, own_bytes() - before)
+        over = len(items) if bad is None else max(bad + 1, len(run.statuses))
         self.statuses += run.statuses
-        self.left_out += len(items) - len(run.statuses)
+        self.left_out += over - len(run.statuses)
         if why:
-            word = (run.running or items[-1]).word
-            tell("warm-up: %s went well in a child, and in the parent it %s" % (shown(word), why))
+            item = (run.running or items[-1]) if bad is None else items[bad]
+            tell("warm-up: %s went well in a child, and in the parent it %s" % (shown(item.word), why))
         self.cut_connections(traces)
-        return not late
+        return None if late else over
 
     @staticmethod
     def cut_connections(traces):
