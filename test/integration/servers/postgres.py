@@ -12,7 +12,7 @@ from pathlib import Path
 from servers.process import own_address, wait_for
 
 # Debian puts it where no PATH leads.
-BINARIES = [Path(found).parent for found in filter(None, [shutil.which("initdb")])]
+BINARIES = [Path(found).resolve().parent for found in filter(None, [shutil.which("initdb")])]
 BINARIES += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 BINARIES = next((folder for folder in BINARIES if (folder / "postgres").exists()), None)
 
@@ -62,6 +62,13 @@ class Postgres:
     def answers(self):
         assert self.process.poll() is None, self.log.read_text()
         return "ready to accept connections" in self.log.read_text()
+
+    def backends(self):
+        """{the backend of each connection: the process that opened it}, of those that name themselves warm-PID."""
+        query = "SELECT pid, substr(application_name, 6) FROM pg_stat_activity WHERE application_name LIKE 'warm-%'"
+        psql = [BINARIES / "psql", "-AtX", "-c", query, self.unix]
+        rows = subprocess.run(psql, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        return {int(backend): int(pid) for backend, pid in (row.split("|") for row in rows)}
 
     def __exit__(self, *_):
         if self.process.poll() is None:

@@ -32,6 +32,13 @@ class Redis:
             client.sendall(b"PING\r\n")
             return client.recv(100) == b"+PONG\r\n"
 
+    def backends(self):
+        """{the number of each connection: the process that named it so}, of those whose name is warm-PID."""
+        cli = ["redis-cli", "-s", self.socket, "CLIENT", "LIST"]
+        lines = subprocess.run(cli, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        clients = [dict(pair.split("=", 1) for pair in line.split()) for line in lines if line]
+        return {int(one["id"]): int(one["name"][5:]) for one in clients if one["name"].startswith("warm-")}
+
     def stop(self):
         self.process.kill()
         self.process.wait()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from servers.server import Gunicorn
 
-APPLICATIONS = [Path(__file__).with_name(name) for name in ("warm.py", "warm_asgi.py")]
+APPLICATIONS = [Path(__file__).with_name(name) for name in ("warm.py", "warm_asgi.py", "warm_postgres.py", "warm_pools.py")]
 LINE = re.compile(r"gcfreeze\[(\d+)\]: (.*)")
 EVENT = re.compile(r'warm-up script="([^"]*)" .*?done=(\d+) left_out=(\d+) statuses="([^"]*)"')
 
