@@ -4,13 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
+from servers.host import NEWEST
 from servers.postgres import BINARIES, Postgres
 from servers.process import wait_for
 from servers.redis import SERVER, Redis
 from servers.warming import said, start
 
-# the gate's, and those that script/bootstrap hosts installs
-VENVS = ["gunicorn", "connections-3.13", "connections-3.11"]
+# the gate's, and the one that script/bootstrap hosts installs
+VENVS = ["connections-%s" % list(NEWEST)[-1], "connections-3.11"]
 WORKERS = 3
 OPTIONS = ["--preload", "--workers", str(WORKERS)]
 WHAT_TO_DO = "open, which workers must not share: close it at the end of the request"

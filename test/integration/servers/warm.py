@@ -116,69 +116,6 @@ def leave_log():
     KEPT.append(open(os.environ["LEFT_FILE"] + ".log", "a"))
 
 
-# ---- a database ----
-
-CONNECTIONS = {}
-
-
-def database(kind):
-    """As many applications have it: the first who asks opens it, and then it is kept."""
-    import psycopg
-
-    if kind not in CONNECTIONS:
-        name = "%d" % os.getpid()
-        CONNECTIONS[kind] = psycopg.connect(os.environ["DATABASE_" + kind], autocommit=True, application_name=name)
-    return CONNECTIONS[kind]
-
-
-def ask_database():
-    """And closes it."""
-    import psycopg
-
-    with psycopg.connect(os.environ["DATABASE_tcp"]) as connection:
-        assert connection.execute("select 1").fetchone() == (1,)
-
-
-def backends():
-    """Whom this process talks to, many times: on a shared connection answers get mixed up. And who else is there."""
-    found = {}
-    for kind in ("unix", "tcp"):
-        answers = {database(kind).execute("select pg_backend_pid(), %s", (str(i),)).fetchone() for i in range(50)}
-        assert {int(number) for _, number in answers} == set(range(50))
-        (found[kind],) = {backend for backend, _ in answers}
-    rows = database("tcp").execute("select application_name from pg_stat_activity where backend_type = 'client backend'").fetchall()
-    return {"backends": found, "clients": [name for name, in rows]}
-
-
-def use_sqlalchemy():
-    """Its pool keeps what was used."""
-    import psycopg
-    import sqlalchemy
-
-    if "engine" not in CONNECTIONS:
-        CONNECTIONS["engine"] = sqlalchemy.create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(os.environ["DATABASE_tcp"])
-        )
-    with CONNECTIONS["engine"].connect() as connection:
-        return connection.execute(sqlalchemy.text("select pg_backend_pid()")).scalar()
-
-
-def use_django():
-    """It keeps a thread's connection for ever, if told so."""
-    from django.conf import settings
-
-    if not settings.configured:
-        where = dict(pair.split("=") for pair in os.environ["DATABASE_tcp"].split())
-        database = {"NAME": where["dbname"], "USER": where["user"], "HOST": where["host"], "PORT": where["port"]}
-        engine = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None}
-        settings.configure(DATABASES={"default": {**database, **engine}})
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_backend_pid()")
-        return cursor.fetchone()[0]
-
-
 # ---- what goes wrong ----
 
 
@@ -226,11 +163,6 @@ PAGES = {
     "/end": end,
     "/crash": crash,
     "/hang": hang,
-    "/unix": lambda: database("unix"),
-    "/tcp": lambda: database("tcp"),
-    "/asked": ask_database,
-    "/sqlalchemy": use_sqlalchemy,
-    "/django": use_django,
 }
 STATUSES = {"/302": "302 Found", "/400": "400 Bad Request", "/500": "500 Oops", "/404": "404 Not Found"}
 
@@ -262,10 +194,6 @@ def application(environ, start_response):
     body = b""
     if path == "/seen":
         body = json.dumps(state()).encode()
-    elif path == "/backends":
-        body = json.dumps({"pid": os.getpid(), **backends()}).encode()
-    elif path == "/pools":
-        body = json.dumps({"pid": os.getpid(), "backends": [use_sqlalchemy(), use_django()]}).encode()
     else:
         ran(path)
         ASKED.append({
