@@ -69,23 +69,22 @@ void gf_warmup_reset(void) {
 
 /* ---- what its Python code calls ---- */
 
-/* A function of _imp; true: it was called and answered yes. */
-static bool ask_import(const char *name) {
-    gf_object *imp = gf_loaded_module("_imp");
-    gf_object *function = imp ? gf_attribute(imp, name) : NULL;
+/* A function without arguments of a module that is loaded; true: it was called and answered yes. */
+static bool ask(const char *module, const char *name) {
+    gf_object *loaded = gf_loaded_module(module);
+    gf_object *function = loaded ? gf_attribute(loaded, name) : NULL;
     bool yes = function && gf_call_truth(function) > 0;
-    gf_object *const used[] = {imp, function};
+    gf_object *const used[] = {loaded, function};
     gf_release(used, sizeof used / sizeof *used);
     return yes;
 }
 
 bool gf_warmup_import_locked(void) {
-    return ask_import("lock_held");
+    return ask("_imp", "lock_held");
 }
 
 /* The hooks of os.register_at_fork for a child, of which those before the fork have not been
- * called: one that gives up a lock that nobody has taken raises (logging's, 3.8), and is not to
- * tell. */
+ * called: one that gives up what nobody has taken raises, and is not to tell. */
 static void after_fork_in_child(void) {
     const struct gf_api *api = &gf_python.api;
     gf_object *sys = gf_loaded_module("sys"), *builtins = gf_loaded_module("builtins");
@@ -93,7 +92,7 @@ static void after_fork_in_child(void) {
     gf_object *mute = builtins ? gf_attribute(builtins, "id") : NULL;
     if (told && mute)
         api->PyObject_SetAttrString(sys, "unraisablehook", mute);
-    api->PyOS_AfterFork_Child(); /* which gives the import lock up as well */
+    api->PyOS_AfterFork_Child(); /* which gives the locks of fork_trial up as well */
     if (told && mute)
         api->PyObject_SetAttrString(sys, "unraisablehook", told);
     api->PyErr_Clear();
@@ -103,17 +102,23 @@ static void after_fork_in_child(void) {
 
 /* As os.fork: a thread that is importing ends its step first, so that the child finds no module
  * half made. The hooks of os.register_at_fork are not called here, and in the child they are only
- * where the interpreter needs its own part of it: if other threads are gone. */
+ * where the interpreter needs its own part of it: if other threads are gone. Up to 3.8 logging's
+ * gives its lock up there (Lib/logging/__init__.py, _after_at_fork_child_reinit_locks); from 3.9 on
+ * it makes a new one, and from 3.13 on it has not got these functions. */
 static int fork_trial(double seconds) {
     const bool alone = gf_threads_left() == 1;
-    if (!alone)
-        ask_import("acquire_lock");
+    if (!alone) {
+        ask("logging", "_acquireLock");
+        ask("_imp", "acquire_lock");
+    }
     int result = gf_trial_fork(seconds);
     int error = errno;
-    if (result == 0 && !alone)
+    if (result == 0 && !alone) {
         after_fork_in_child();
-    else if (!alone)
-        ask_import("release_lock");
+    } else if (!alone) {
+        ask("_imp", "release_lock");
+        ask("logging", "_releaseLock");
+    }
     errno = error;
     return result;
 }
