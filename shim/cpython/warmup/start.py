@@ -27,8 +27,9 @@ import io
 import posix
 import time
 
-for name in set(sys.modules) - LOADED:
-    del sys.modules[name]  # the application finds there what it would find without us
+# The application finds there what it would find without us. What is new besides, its threads have imported.
+for name in {"_thread", "_weakref", "gc", "io", "posix", "time"} - LOADED:
+    sys.modules.pop(name, None)
 
 BAD = 400  # from this status on, a page has not gone well
 GRACE = 1  # seconds that threads which are ending get

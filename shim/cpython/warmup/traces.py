@@ -119,7 +119,10 @@ class Traces:
             time.sleep(0.001)  # they are ending, with files open perhaps (libgcc_s.so), or stay
         new = open_files() - self.files
         for number, target in sorted(new):
-            why = self.of_file(number, target)
+            try:
+                why = self.of_file(number, target)
+            except OSError:
+                continue  # a thread of the program has closed it meanwhile
             if why:
                 return why, number
         if threads() > self.threads:
