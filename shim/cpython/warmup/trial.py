@@ -140,7 +140,8 @@ class WarmUp:
         if why:
             item = (run.running or items[-1]) if bad is None else items[bad]
             tell("warm-up: %s went well in a child, and in the parent it %s" % (shown(item.word), why))
-        self.cut_connections(traces)
+        if run.judges:
+            self.cut_connections(traces)
         return None if late else over
 
     @staticmethod
