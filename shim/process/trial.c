@@ -43,8 +43,9 @@ static struct {
     pid_t parent, keeper, child;
     int error; /* of libc's fork */
     double seconds;
-    atomic_int
-        forked; /* 1: `child` and `error` are set; from then on the keeper leaves libc alone */
+    /* 1: `child` and `error` are set, and the keeper leaves libc alone from then on */
+    atomic_int forked;
+    atomic_int over; /* 1: the keeper is about to end, too */
     atomic_bool late;
     int status;
     char *stack;
@@ -140,6 +141,8 @@ static int keep(void *unused) {
     gf_system_call(SYS_futex, (long)&trial.forked, FUTEX_WAKE, 1, 0, 0);
     if (child > 0)
         watch_child();
+    trial.over = 1;
+    gf_system_call(SYS_futex, (long)&trial.over, FUTEX_WAKE, 1, 0, 0);
     return 0;
 }
 
@@ -222,7 +225,7 @@ int gf_trial_fork(double seconds) {
     sigset_t all;
     trial.stack = map(STACK_SIZE, MAP_PRIVATE | MAP_STACK);
     trial.report = map(sizeof *trial.report, MAP_SHARED);
-    trial.forked = 0;
+    trial.forked = trial.over = 0;
     trial.late = false;
     trial.status = 0;
     trial.child = 0;
@@ -249,8 +252,13 @@ int gf_trial_fork(double seconds) {
     return forked ? 1 : -1;
 }
 
+/* A signal that comes right before a wait does not end it, so no wait is longer than a moment. */
 bool gf_trial_wait(struct gf_trial *ret) {
-    if (waitpid(trial.keeper, NULL, __WALL) < 0 && errno == EINTR)
+    const struct timespec moment = {0, 50000000};
+    if (!trial.over)
+        gf_system_call(SYS_futex, (long)&trial.over, FUTEX_WAIT, 0, (long)&moment, 0);
+    pid_t ended = waitpid(trial.keeper, NULL, __WALL | (trial.over ? 0 : WNOHANG));
+    if (ended == 0 || (ended < 0 && errno == EINTR))
         return false;
     *ret = (struct gf_trial){trial.report->text, trial.status, trial.late};
     return true;

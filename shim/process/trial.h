@@ -32,7 +32,8 @@ int gf_trial_fork(double seconds);
 /* In the child: adds to what the parent will get. What does not fit is left out. */
 void gf_trial_report(const char *text);
 
-/* In the parent: waits for the end. False: a signal came before it, call it again. */
+/* In the parent: waits for the end. False: a signal or a moment has passed before it, call it
+ * again. */
 bool gf_trial_wait(struct gf_trial *ret);
 
 /* In the parent, after a false: ends the child. gf_trial_wait is still to be called. */
