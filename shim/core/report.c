@@ -159,6 +159,25 @@ void gf_report_event(const struct gf_config *config, enum gf_log_level level,
     gf_log_line(level, buffer);
 }
 
+/* ---- what is no fork: a word, and then fields ---- */
+
+static void begin_line(struct gf_text *line, enum gf_log_format format, pid_t pid,
+                       const char *word) {
+    if (format == GF_LOG_JSON) {
+        add_json_head(line, gf_clock_unix_ms(), pid);
+        add_word(line, format, "event", word);
+    } else {
+        add_prefix(line, pid);
+        gf_text_add(line, word);
+    }
+}
+
+static void end_line(struct gf_text *line, enum gf_log_format format) {
+    if (format == GF_LOG_JSON)
+        gf_text_add_char(line, '}');
+    gf_log_line(GF_LOG_INFO, line->data);
+}
+
 /* ---- passes ---- */
 
 void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *event) {
@@ -169,13 +188,11 @@ void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *
     char buffer[LINE_SIZE];
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer);
+    begin_line(&line, format, event->pid, "reshare");
     if (format == GF_LOG_JSON) {
-        add_json_head(&line, gf_clock_unix_ms(), event->pid);
-        add_word(&line, format, "event", "reshare");
         add_word(&line, format, "reason", reason);
     } else {
-        add_prefix(&line, event->pid);
-        gf_text_add(&line, "reshare ");
+        gf_text_add_char(&line, ' ');
         gf_text_add(&line, reason);
     }
     add_string(&line, format, "script", event->script);
@@ -184,9 +201,7 @@ void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *
     add_number(&line, format, "pages_kept", event->kept);
     add_number(&line, format, "pass_us", event->pass_us);
     add_number(&line, format, "page_size", event->page_size);
-    if (format == GF_LOG_JSON)
-        gf_text_add_char(&line, '}');
-    gf_log_line(GF_LOG_INFO, buffer);
+    end_line(&line, format);
 }
 
 /* ---- warm-ups ---- */
@@ -213,13 +228,7 @@ void gf_report_warmup(const struct gf_config *config, const struct gf_warmup_eve
     char buffer[LINE_SIZE];
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer);
-    if (format == GF_LOG_JSON) {
-        add_json_head(&line, gf_clock_unix_ms(), event->pid);
-        add_word(&line, format, "event", "warm-up");
-    } else {
-        add_prefix(&line, event->pid);
-        gf_text_add(&line, "warm-up");
-    }
+    begin_line(&line, format, event->pid, "warm-up");
     add_string(&line, format, "script", event->script);
     add_word(&line, format, "python", event->python);
     add_number(&line, format, "done", event->done);
@@ -231,9 +240,7 @@ void gf_report_warmup(const struct gf_config *config, const struct gf_warmup_eve
     add_number(&line, format, "trial_us", event->trial_us);
     add_number(&line, format, "parent_us", event->parent_us);
     add_number(&line, format, "bytes", event->bytes);
-    if (format == GF_LOG_JSON)
-        gf_text_add_char(&line, '}');
-    gf_log_line(GF_LOG_INFO, buffer);
+    end_line(&line, format);
 }
 
 /* ---- sentences ---- */

@@ -61,6 +61,19 @@ def findings(outcome):
 
 
 @pytest.fixture
+def program(tmp_path):
+    """A program of that name, which is not Python: asking an interpreter takes its time."""
+
+    def make(name):
+        path = tmp_path / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+@pytest.fixture
 def server(tmp_path):
     """server("gunicorn"): a script of that name, executed by the newest Python."""
 

@@ -13,19 +13,6 @@ def preloading(outcome):
     return [(f["mark"], f["finding"]) for f in found if f["topic"] == "preloading"]
 
 
-@pytest.fixture
-def server(tmp_path):
-    """A program of that name, which is not Python: asking an interpreter takes its time."""
-
-    def make(name):
-        path = tmp_path / name
-        path.write_text("#!/bin/sh\n")
-        path.chmod(0o755)
-        return path
-
-    return make
-
-
 SPAWNS = "%s: each worker is a new program and shares nothing"
 LOADS = "%s loads the application in each worker, and nothing is shared"
 SINGLE = "%s is one process: there are no workers to share memory with"
@@ -59,24 +46,24 @@ UNKNOWN = "%s is not in the list of hosts: gcfreeze cannot tell whether it prelo
         ("ansible-playbook site.yml", "Ansible loads the application before it forks"),
     ],
 )
-def test_each_kind_of_host_has_its_verdict(gcfreeze, server, command, finding):
+def test_each_kind_of_host_has_its_verdict(gcfreeze, program, command, finding):
     name, *arguments = command.split()
-    outcome = gcfreeze("doctor", "--json", "--", server(name), *arguments)
+    outcome = gcfreeze("doctor", "--json", "--", program(name), *arguments)
     loads = finding.endswith("before it forks")
     assert preloading(outcome) == [("good" if loads else "failure", finding)]
     assert (outcome.returncode == FAILURE) != loads
 
 
-def test_every_verdict_against_a_host_says_what_to_do_instead(gcfreeze, server):
-    found = json.loads(gcfreeze("doctor", "--json", "--", server("granian"), "app:app").stdout)
+def test_every_verdict_against_a_host_says_what_to_do_instead(gcfreeze, program):
+    found = json.loads(gcfreeze("doctor", "--json", "--", program("granian"), "app:app").stdout)
     (advice,) = [f["advice"] for f in found if f["topic"] == "preloading"]
     assert advice == "use gunicorn -k uvicorn.workers.UvicornWorker --preload"
 
 
 @pytest.mark.parametrize("command", ["server.py", "server.py --with gunicorn --preload", "shop"])
-def test_what_is_not_in_the_list_is_said(gcfreeze, server, command):
+def test_what_is_not_in_the_list_is_said(gcfreeze, program, command):
     name, *arguments = command.split()
-    outcome = gcfreeze("doctor", "--json", "--", server(name), *arguments)
+    outcome = gcfreeze("doctor", "--json", "--", program(name), *arguments)
     assert preloading(outcome) == [("warning", UNKNOWN % name)]
     assert outcome.returncode == WARNINGS
 
@@ -85,8 +72,8 @@ LAUNCHERS = ["env A=b", "nice -n 5", "timeout 5", "env -u X timeout -s KILL 5 ni
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_a_launcher_is_passed_over(gcfreeze, server, launcher):
-    command = [*launcher.split(), server("gunicorn")]
+def test_a_launcher_is_passed_over(gcfreeze, program, launcher):
+    command = [*launcher.split(), program("gunicorn")]
     assert preloading(gcfreeze("doctor", "--json", "--", *command, "a:b"))[0][0] == "failure"
     assert preloading(gcfreeze("doctor", "--json", "--", *command, "--preload", "a:b"))[0][0] == "good"
 
@@ -122,17 +109,17 @@ def test_what_an_interpreter_executes_counts(gcfreeze, arguments, finding):
     ],
     ids=str,
 )
-def test_gunicorn_has_to_preload(gcfreeze, server, tmp_path, arguments, mark):
+def test_gunicorn_has_to_preload(gcfreeze, program, tmp_path, arguments, mark):
     (tmp_path / "with.py").write_text("preload_app = True\n")
     (tmp_path / "without.py").write_text("# preload_app = True\n")
-    outcome = gcfreeze("doctor", "--json", "--", server("gunicorn"), *arguments, cwd=tmp_path)
+    outcome = gcfreeze("doctor", "--json", "--", program("gunicorn"), *arguments, cwd=tmp_path)
     assert findings(outcome)["preloading"][0] == mark
     assert (outcome.returncode == FAILURE) == (mark == "failure")
 
 
-def test_gunicorn_reads_its_arguments_from_a_variable_too(gcfreeze, server):
+def test_gunicorn_reads_its_arguments_from_a_variable_too(gcfreeze, program):
     outcome = gcfreeze(
-        "doctor", "--json", "--", server("gunicorn"), "app:app", GUNICORN_CMD_ARGS="--preload -w 2"
+        "doctor", "--json", "--", program("gunicorn"), "app:app", GUNICORN_CMD_ARGS="--preload -w 2"
     )
     assert findings(outcome)["preloading"][0] == "good"
 
@@ -150,8 +137,8 @@ def test_gunicorn_reads_its_arguments_from_a_variable_too(gcfreeze, server):
     ],
     ids=str,
 )
-def test_servers_that_share_nothing_are_named(gcfreeze, server, name, arguments):
-    outcome = gcfreeze("doctor", "--json", "--", server(name), *arguments)
+def test_servers_that_share_nothing_are_named(gcfreeze, program, name, arguments):
+    outcome = gcfreeze("doctor", "--json", "--", program(name), *arguments)
     mark, text = findings(outcome)["preloading"]
     assert mark == "failure" and name in text.lower()
 
@@ -159,8 +146,8 @@ def test_servers_that_share_nothing_are_named(gcfreeze, server, name, arguments)
 @pytest.mark.parametrize(
     "arguments", [["-A", "solo"], ["-A", "threads", "-P", "prefork"], ["--pool=prefork"]], ids=str
 )
-def test_celery_forks_unless_its_pool_does_not(gcfreeze, server, arguments):
-    outcome = gcfreeze("doctor", "--json", "--", server("celery"), *arguments, "worker")
+def test_celery_forks_unless_its_pool_does_not(gcfreeze, program, arguments):
+    outcome = gcfreeze("doctor", "--json", "--", program("celery"), *arguments, "worker")
     assert findings(outcome)["preloading"][0] == "good"
 
 
@@ -172,9 +159,9 @@ def test_celery_forks_unless_its_pool_does_not(gcfreeze, server, arguments):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("arguments", [["--ini", "x.ini"], ["--ini=x.ini"], ["x.ini"]], ids=str)
-def test_uwsgi_reads_its_options_from_a_file_too(gcfreeze, server, tmp_path, arguments, line, mark):
+def test_uwsgi_reads_its_options_from_a_file_too(gcfreeze, program, tmp_path, arguments, line, mark):
     (tmp_path / "x.ini").write_text("[uwsgi]\nmaster = true\n%s\n" % line)
-    outcome = gcfreeze("doctor", "--json", "--", server("uwsgi"), *arguments, cwd=tmp_path)
+    outcome = gcfreeze("doctor", "--json", "--", program("uwsgi"), *arguments, cwd=tmp_path)
     found = findings(outcome)["preloading"]
     assert found[0] == mark and found[1].endswith("set in x.ini") == (mark == "failure")
 
@@ -187,16 +174,16 @@ def test_the_spawn_start_method_shares_nothing(gcfreeze, tmp_path):
     assert outcome.returncode == FAILURE
 
 
-def test_a_setting_before_the_program_counts_before_ours(gcfreeze, server):
-    command = ["env", "GUNICORN_CMD_ARGS=--preload", server("gunicorn"), "app:app"]
+def test_a_setting_before_the_program_counts_before_ours(gcfreeze, program):
+    command = ["env", "GUNICORN_CMD_ARGS=--preload", program("gunicorn"), "app:app"]
     found = preloading(gcfreeze("doctor", "--json", "--", *command, GUNICORN_CMD_ARGS="-w 2"))
     assert found == [
         ("good", "gunicorn loads the application before it forks: --preload, set in $GUNICORN_CMD_ARGS")
     ]
 
 
-def test_a_variable_may_say_how_many_workers(gcfreeze, server):
-    command = ["doctor", "--json", "--", server("uvicorn"), "app:app"]
+def test_a_variable_may_say_how_many_workers(gcfreeze, program):
+    command = ["doctor", "--json", "--", program("uvicorn"), "app:app"]
     assert preloading(gcfreeze(*command)) == [("failure", SINGLE % "uvicorn")]
     assert preloading(gcfreeze(*command, WEB_CONCURRENCY="4")) == [("failure", SPAWNS % "uvicorn")]
 
@@ -210,19 +197,19 @@ def test_a_variable_may_say_how_many_workers(gcfreeze, server):
         ("xworkers: 4", SINGLE % "Odoo"),
     ],
 )
-def test_a_file_may_say_how_many_workers(gcfreeze, server, tmp_path, line, finding):
+def test_a_file_may_say_how_many_workers(gcfreeze, program, tmp_path, line, finding):
     (tmp_path / "odoo.conf").write_text("[options]\n%s\n" % line)
     (tmp_path / "none.conf").write_text("")
     for arguments in [], ["-codoo.conf"], ["--config=odoo.conf"]:
-        found = preloading(gcfreeze("doctor", "--json", "--", server("odoo"), *arguments, cwd=tmp_path))
+        found = preloading(gcfreeze("doctor", "--json", "--", program("odoo"), *arguments, cwd=tmp_path))
         assert [text for _, text in found] == [finding]
-    outcome = gcfreeze("doctor", "--json", "--", server("odoo"), "-c", "none.conf", cwd=tmp_path)
+    outcome = gcfreeze("doctor", "--json", "--", program("odoo"), "-c", "none.conf", cwd=tmp_path)
     assert preloading(outcome) == [("failure", SINGLE % "Odoo")]
 
 
-def test_a_host_that_may_serve_by_itself_has_to_be_told_of_workers(gcfreeze, server, tmp_path):
+def test_a_host_that_may_serve_by_itself_has_to_be_told_of_workers(gcfreeze, program, tmp_path):
     (tmp_path / "x.ini").write_text("[uwsgi]\nprocesses = 2\n")
-    command = ["doctor", "--json", "--", server("uwsgi"), "--module", "shop"]
+    command = ["doctor", "--json", "--", program("uwsgi"), "--module", "shop"]
     ((mark, text),) = preloading(gcfreeze(*command))
     assert mark == "warning" and text == "uWSGI is not told to start workers, and none can share memory"
     for more in ["--master"], ["-p", "2"], ["-p2"], ["--workers", "2"], ["--ini", tmp_path / "x.ini"]:
@@ -231,10 +218,10 @@ def test_a_host_that_may_serve_by_itself_has_to_be_told_of_workers(gcfreeze, ser
 
 
 @pytest.mark.parametrize("method, mark", [("fork", "good"), ("spawn", "failure")])
-def test_an_application_may_say_how_workers_start(gcfreeze, server, tmp_path, method, mark):
+def test_an_application_may_say_how_workers_start(gcfreeze, program, tmp_path, method, mark):
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "site.py").write_text('    Sanic.start_method = "%s"  # so\n' % method)
-    outcome = gcfreeze("doctor", "--json", "--", server("sanic"), "shop.site:app", cwd=tmp_path)
+    outcome = gcfreeze("doctor", "--json", "--", program("sanic"), "shop.site:app", cwd=tmp_path)
     assert preloading(outcome)[0][0] == mark
 
 
@@ -250,9 +237,9 @@ SUPERVISORS = {
 
 
 @pytest.mark.parametrize("name", SUPERVISORS)
-def test_a_supervisor_is_as_good_as_what_it_starts(gcfreeze, server, tmp_path, name):
+def test_a_supervisor_is_as_good_as_what_it_starts(gcfreeze, program, tmp_path, name):
     arguments, file, text = SUPERVISORS[name]
-    command = ["doctor", "--json", "--", server(name), *arguments]
+    command = ["doctor", "--json", "--", program(name), *arguments]
     (tmp_path / file).write_text(text % ("/x/gunicorn --preload 'a b:c'", "celery -A app worker"))
     outcome = gcfreeze(*command, cwd=tmp_path)
     assert [mark for mark, _ in preloading(outcome)] == ["good", "good"]
@@ -264,23 +251,23 @@ def test_a_supervisor_is_as_good_as_what_it_starts(gcfreeze, server, tmp_path, n
 
 
 @pytest.mark.parametrize("name", SUPERVISORS)
-def test_a_supervisor_that_cannot_be_read_is_a_warning(gcfreeze, server, tmp_path, name):
-    outcome = gcfreeze("doctor", "--json", "--", server(name), "x", cwd=tmp_path)
+def test_a_supervisor_that_cannot_be_read_is_a_warning(gcfreeze, program, tmp_path, name):
+    outcome = gcfreeze("doctor", "--json", "--", program(name), "x", cwd=tmp_path)
     ((mark, text),) = preloading(outcome)
     assert mark == "warning" and text.endswith("starts other programs, and which is not known")
 
 
-def test_a_watchers_arguments_may_stand_apart(gcfreeze, server, tmp_path):
+def test_a_watchers_arguments_may_stand_apart(gcfreeze, program, tmp_path):
     (tmp_path / "c.ini").write_text("[watcher:web]\nargs = --preload app\ncmd = gunicorn\n")
-    outcome = gcfreeze("doctor", "--json", "--", server("circusd"), "c.ini", cwd=tmp_path)
+    outcome = gcfreeze("doctor", "--json", "--", program("circusd"), "c.ini", cwd=tmp_path)
     assert preloading(outcome) == [
         ("good", "watcher:web: gunicorn loads the application before it forks: --preload")
     ]
 
 
-def test_a_procfile_that_starts_its_own_supervisor_ends(gcfreeze, server, tmp_path):
+def test_a_procfile_that_starts_its_own_supervisor_ends(gcfreeze, program, tmp_path):
     (tmp_path / "Procfile").write_text("again: honcho start\nweb: gunicorn --preload app\n")
-    outcome = gcfreeze("doctor", "--json", "--", server("honcho"), "start", cwd=tmp_path)
+    outcome = gcfreeze("doctor", "--json", "--", program("honcho"), "start", cwd=tmp_path)
     assert outcome.returncode in (GOOD, WARNINGS)
     assert 0 < len(preloading(outcome)) < 100
 
@@ -303,15 +290,15 @@ def pythons():
          ("warning", "freeze (immortal: immortal needs CPython 3.12 or later)")),
     ],
 )  # fmt: skip
-def test_the_mode_is_what_the_interpreter_can_do(gcfreeze, server, tmp_path, setting, newest, oldest):
+def test_the_mode_is_what_the_interpreter_can_do(gcfreeze, program, tmp_path, setting, newest, oldest):
     gil = [(path, version) for path, version in pythons().items() if version[-1] != "t"]
     for path, version in gil[0], gil[-1]:
-        command = ["doctor", "--json", "--", path, server("gunicorn"), "--preload", "app"]
+        command = ["doctor", "--json", "--", path, program("gunicorn"), "--preload", "app"]
         outcome = gcfreeze(*command, GCFREEZE_MODE=setting)
         modern = tuple(map(int, version.split(".")[:2])) >= (3, 12)
         assert findings(outcome)["mode"] == (newest if modern else oldest)
         assert outcome.stderr == ""
 
 
-def test_nothing_is_said_of_a_mode_where_nothing_is_shared(gcfreeze, server):
-    assert "mode" not in findings(gcfreeze("doctor", "--json", "--", server("gunicorn"), "app"))
+def test_nothing_is_said_of_a_mode_where_nothing_is_shared(gcfreeze, program):
+    assert "mode" not in findings(gcfreeze("doctor", "--json", "--", program("gunicorn"), "app"))

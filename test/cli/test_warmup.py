@@ -67,19 +67,6 @@ def test_doctor_names_bad_words_with_the_other_settings(gcfreeze):
 # ---- doctor: what it will do with a command
 
 
-@pytest.fixture
-def program(tmp_path):
-    """A program of that name, which is not Python: asking an interpreter takes its time."""
-
-    def make(name):
-        path = tmp_path / name
-        path.write_text("#!/bin/sh\n")
-        path.chmod(0o755)
-        return path
-
-    return make
-
-
 RUNS = "%s runs %s before it forks its first worker; each is tried in a child first"
 NO_PAGES = "%s is not asked for pages: %d of %d words of GCFREEZE_WARMUP are left out"
 NOTHING = "%s forks no workers that share what it has loaded: GCFREEZE_WARMUP has nothing to warm up"

@@ -152,12 +152,11 @@ def apart(work, seconds=-1):
     before = threads()
     original("start_new_thread")(body, ())
     try:
-        if not over.acquire(True, seconds):
-            raise Late
-    except Late:
-        raise
+        came = over.acquire(True, seconds)
     except BaseException as error:
         raise Interrupted(error)
+    if not came:
+        raise Late
     end = time.monotonic() + GRACE
     while threads() > before and time.monotonic() < end:
         time.sleep(0.0001)
@@ -170,7 +169,7 @@ class Kept:
     def __enter__(self):
         self.argv, self.arguments = sys.argv, sys.argv[:]
         self.folder = posix.getcwd()
-        self.random = [(module, get(), put) for module, get, put in generators()]
+        self.random = [(get(), put) for get, put in generators()]
         self.warnings = sys.modules["warnings"].catch_warnings() if "warnings" in sys.modules else None
         if self.warnings:
             self.warnings.__enter__()
@@ -180,7 +179,7 @@ class Kept:
             self.warnings.__exit__(*exception)
         sys.argv = self.argv
         sys.argv[:] = self.arguments
-        for _, state, put in self.random:
+        for state, put in self.random:
             put(state)
         if posix.getcwd() != self.folder:
             posix.chdir(self.folder)
@@ -190,4 +189,4 @@ def generators():
     for name, get, put in (("random", "getstate", "setstate"), ("numpy.random", "get_state", "set_state")):
         module = sys.modules.get(name)
         if hasattr(module, put):
-            yield name, getattr(module, get), getattr(module, put)
+            yield getattr(module, get), getattr(module, put)
