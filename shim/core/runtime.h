@@ -42,9 +42,10 @@ struct gf_entry {
     void *made, *host;  /* thread states there and here, while we are there */
 };
 
-/* Bytes of what the loaded modules hold, estimated. */
+/* Bytes of what the program holds, estimated: of what is found from its modules, from what the
+ * child is handed and from the functions that are running. */
 struct gf_balance {
-    long lost;  /* made immortal, and held by no module any more: never freed */
+    long lost;  /* made immortal, and held no more: never freed */
     long fresh; /* would be made immortal now */
     long live;  /* held, fresh ones included */
 };
@@ -129,13 +130,18 @@ struct gf_runtime {
     /* Inside. Can objects be made immortal here? NULL, or why not, as the end of a sentence. */
     const char *(*immortal_obstacle)(void);
 
+    /* Inside, after a NULL from immortal_obstacle. How many objects that the child of this fork is
+     * handed are not immortal yet; `most` if there are more. */
+    long (*count_handed)(long most);
+
     /* Inside, after a NULL from immortal_obstacle and right before immortalize, which may be left
      * out. `lost` and `live` are those of an earlier call as long as little was made immortal
      * since. All 0: nothing has been made immortal so far. False: memory ran out. */
     bool (*weigh)(struct gf_balance *ret);
 
-    /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold, and
-     * returns how many objects became so. False in *ret_complete: memory ran out on the way. */
+    /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold and
+     * the child is handed, and returns how many objects became so. False in *ret_complete: memory
+     * ran out on the way. */
     long (*immortalize)(bool *ret_complete);
 
     /* Inside; in the hook's moment: ahead of os.fork. May Python code of the application run now?

@@ -78,6 +78,17 @@ static void warm_up(enum gf_moment moment, enum gf_caller caller) {
         gf_warmup_before_host_fork();
 }
 
+/* Plain data has no containers, which is what the collector counts: what the child is handed is
+ * looked at. It is not yet known whether this fork is a worker's. */
+static long count_new(enum gf_moment moment) {
+    const struct gf_session *s = &gf_session;
+    long objects = s->runtime->count_new(moment, s->config.min_new);
+    if (!s->immortal || s->freezes == 0 || objects >= s->config.min_new)
+        return objects;
+    long handed = s->runtime->count_handed(s->config.min_new);
+    return handed > objects ? handed : objects;
+}
+
 void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
     struct gf_session *s = &gf_session;
     *t = (struct gf_transaction){0};
@@ -92,7 +103,7 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
     facts.caller = t->entry.caller;
     facts.not_now = facts.obstacle == GCFREEZE_REASON_NONE && !s->runtime->freezes_in(moment);
     if (facts.obstacle == GCFREEZE_REASON_NONE && !facts.not_now && !facts.warming_up)
-        facts.new_objects = s->runtime->count_new(moment, s->config.min_new);
+        facts.new_objects = count_new(moment);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
     if (t->decision.worker)

@@ -1,10 +1,13 @@
 #include "cpython/count.h"
 
-#include "cpython/walk.h"
+#include <limits.h>
+
+#include "cpython/roots.h"
 
 struct counting {
     struct gf_walk walk; /* first: a visitor's context is the walk; seen: all that was counted */
     bool behind;
+    long objects, most; /* fresh ones */
     struct gf_counted counted;
 };
 
@@ -12,6 +15,9 @@ static int visit_mortal(struct counting *counting, const struct gf_kind *kind, g
     enum gf_fate fate = gf_kind_fate(kind, object);
     bool fresh = fate == GF_FATE_ATOM || fate == GF_FATE_CONTAINER;
     *(fresh ? &counting->counted.fresh : &counting->counted.others) += gf_kind_size(kind, object);
+    counting->objects += fresh;
+    if (counting->objects >= counting->most)
+        return 1;
     if (fate == GF_FATE_ATOM || fate == GF_FATE_LEAVE || fate == GF_FATE_END)
         return 0;
     return !gf_walk_push(&counting->walk, object, object->count_word);
@@ -39,9 +45,15 @@ static int visit(gf_object *object, void *context) {
     return kind->fate != GF_FATE_ATOM && !gf_walk_push(walk, object, object->count_word);
 }
 
-bool gf_count_modules(bool behind, struct gf_counted *ret) {
-    struct counting counting = {.walk.visit = visit, .behind = behind};
-    bool complete = gf_walk_modules(&counting.walk);
+bool gf_count(unsigned roots, bool behind, struct gf_counted *ret) {
+    struct counting counting = {.walk.visit = visit, .behind = behind, .most = LONG_MAX};
+    bool complete = gf_roots_walk(&counting.walk, roots, NULL);
     *ret = counting.counted;
     return complete;
+}
+
+long gf_count_fresh(unsigned roots, long most) {
+    struct counting counting = {.walk.visit = visit, .most = most};
+    gf_roots_walk(&counting.walk, roots, NULL);
+    return counting.objects;
 }

@@ -1,5 +1,4 @@
-/* Counts the bytes of what the loaded modules hold, each object once, and writes to none: children
- * share their pages. */
+/* Counts objects and their bytes, each once, and writes to none: children share their pages. */
 #ifndef GF_CPYTHON_COUNT_H
 #define GF_CPYTHON_COUNT_H
 
@@ -13,8 +12,12 @@ struct gf_counted {
     long others;
 };
 
-/* `behind`: also what is behind objects that are marked. If not, `fresh` is what a walk that marks
- * would find now, and the other two are of no use. False: memory ran out. Inside. */
-bool gf_count_modules(bool behind, struct gf_counted *ret);
+/* What is found from these roots (roots.h). `behind`: also what is behind objects that are marked.
+ * If not, `fresh` is what a walk that marks would find now, and the other two are of no use. False:
+ * memory ran out. Inside. */
+bool gf_count(unsigned roots, bool behind, struct gf_counted *ret);
+
+/* Objects that a walk from these roots would make immortal now, or `most` if there are more. */
+long gf_count_fresh(unsigned roots, long most);
 
 #endif

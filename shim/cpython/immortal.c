@@ -9,6 +9,7 @@
 #include "cpython/interpreter.h"
 #include "cpython/layout.h"
 #include "cpython/mark.h"
+#include "cpython/roots.h"
 
 static int64_t immortal_word; /* the count word of None */
 
@@ -20,6 +21,10 @@ static struct {
     long lost;      /* by the last count: marked, and no longer reached */
     long live;      /* by the last count: reached */
 } totals;
+
+/* What is held by variables alone is neither made immortal nor lost: a data set that another fork's
+ * child is handed. */
+enum { MARKED = GF_ROOTS_MODULES | GF_ROOTS_HANDED, HELD = MARKED | GF_ROOTS_VARIABLES };
 
 /* A count visits the whole heap. It comes when what is marked without one would be more than this
  * part of the heap. */
@@ -122,7 +127,7 @@ const char *gf_immortal_obstacle(void) {
 
 static bool count(void) {
     struct gf_counted counted;
-    if (!gf_count_modules(true, &counted))
+    if (!gf_count(HELD, true, &counted))
         return false;
     totals.lost = totals.marked > counted.marked ? totals.marked - counted.marked : 0;
     totals.live = counted.marked + counted.fresh + counted.others;
@@ -136,7 +141,7 @@ bool gf_immortal_weigh(struct gf_balance *ret) {
         *ret = (struct gf_balance){0};
         return true;
     }
-    if (!gf_count_modules(false, &found))
+    if (!gf_count(MARKED, false, &found))
         return false;
     totals.counted = totals.uncounted + found.fresh >= totals.live / UNCOUNTED_PART;
     if (totals.counted && !count())
@@ -145,8 +150,12 @@ bool gf_immortal_weigh(struct gf_balance *ret) {
     return true;
 }
 
+long gf_immortal_handed(long most) {
+    return gf_count_fresh(GF_ROOTS_HANDED, most);
+}
+
 long gf_immortal_walk(bool *ret_complete) {
-    struct gf_marked marked = gf_mark_modules(marker());
+    struct gf_marked marked = gf_mark(marker(), MARKED, NULL);
     *ret_complete = marked.complete;
     if (totals.marked == 0)
         totals.live = marked.bytes;

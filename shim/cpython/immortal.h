@@ -13,8 +13,12 @@ const char *gf_immortal_obstacle(void);
 /* What marking would do: see struct gf_runtime. Inside, after a NULL from the obstacle. */
 bool gf_immortal_weigh(struct gf_balance *ret);
 
-/* Makes immortal what the loaded modules hold. Returns how many objects became so, and whether the
- * walk reached its end. Inside; about 35 ns an object. */
+/* What the child of this fork is handed: see gf_runtime.count_handed. Inside, after a NULL from the
+ * obstacle. */
+long gf_immortal_handed(long most);
+
+/* Makes immortal what the loaded modules hold and the child is handed. Returns how many objects
+ * became so, and whether the walk reached its end. Inside; about 35 ns an object. */
 long gf_immortal_walk(bool *ret_complete);
 
 /* The interpreter is gone, and what was marked with it. */

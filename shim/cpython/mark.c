@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "cpython/interpreter.h"
-#include "cpython/walk.h"
+#include "cpython/roots.h"
 
 /* A count that no mortal object has. */
 enum { SPARED = -1 };
@@ -98,8 +98,8 @@ static int visit(gf_object *object, void *context) {
     return fate == GF_FATE_CONTAINER && !gf_walk_push(walk, object, count_word);
 }
 
-struct gf_marked gf_mark_modules(void (*mark)(gf_object *)) {
+struct gf_marked gf_mark(void (*mark)(gf_object *), unsigned roots, gf_object *object) {
     struct marking marking = {.walk.visit = visit, .mark = mark};
-    marking.marked.complete = gf_walk_modules(&marking.walk);
+    marking.marked.complete = gf_roots_walk(&marking.walk, roots, object);
     return marking.marked;
 }

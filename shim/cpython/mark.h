@@ -1,4 +1,4 @@
-/* Makes immortal what the loaded modules hold. */
+/* Makes objects immortal. */
 #ifndef GF_CPYTHON_MARK_H
 #define GF_CPYTHON_MARK_H
 
@@ -12,7 +12,8 @@ struct gf_marked {
     bool complete; /* false: memory ran out, and the rest stays as it was */
 };
 
-/* Objects that are immortal already count as seen, with what is behind them. Inside. */
-struct gf_marked gf_mark_modules(void (*mark)(gf_object *));
+/* What is found from these roots (roots.h), an object of the caller's among them unless it is NULL.
+ * Objects that are immortal already count as seen, with what is behind them. Inside. */
+struct gf_marked gf_mark(void (*mark)(gf_object *), unsigned roots, gf_object *object);
 
 #endif

@@ -327,6 +327,7 @@ const struct gf_runtime gf_cpython = {
     .collect = gf_collector_collect,
     .callers = gf_frames_list,
     .immortal_obstacle = gf_immortal_obstacle,
+    .count_handed = gf_immortal_handed,
     .weigh = gf_immortal_weigh,
     .immortalize = gf_immortal_walk,
     .warm_up_obstacle = warm_up_obstacle,

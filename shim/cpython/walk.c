@@ -60,15 +60,6 @@ static int visit_class(struct gf_walk *walk, const struct gf_kind *kind, gf_obje
     return result;
 }
 
-static int visit_dict(struct gf_walk *walk, gf_object *dict) {
-    gf_object *key = NULL, *value = NULL;
-    long cursor = 0;
-    int result = 0;
-    while (result == 0 && gf_python.api.PyDict_Next(dict, &cursor, &key, &value))
-        result = walk->visit(key, walk) || walk->visit(value, walk);
-    return result;
-}
-
 /* Parts that are found all at once. */
 static int visit_parts(struct gf_walk *walk, const struct gf_kind *kind, gf_object *object) {
     static const char *const code_parts[] = {"co_consts",         "co_names",    "co_filename",
@@ -85,9 +76,8 @@ static int visit_parts(struct gf_walk *walk, const struct gf_kind *kind, gf_obje
     return 0;
 }
 
-/* The next part of a container, and for a dict its key too; false at the end. */
-static bool next_parts(struct gf_frame *frame, enum gf_shape shape, gf_object **ret_key,
-                       gf_object **ret_value) {
+bool gf_walk_next(struct gf_frame *frame, enum gf_shape shape, gf_object **ret_key,
+                  gf_object **ret_value) {
     const struct gf_api *api = &gf_python.api;
     long hash = 0;
     *ret_key = NULL;
@@ -149,7 +139,7 @@ static int advance(struct gf_walk *walk) {
         return find_parts(walk, kind);
     size_t depth = walk->depth;
     gf_object *key = NULL, *value = NULL;
-    while (next_parts(frame, shape, &key, &value)) {
+    while (gf_walk_next(frame, shape, &key, &value)) {
         if ((key && walk->visit(key, walk)) || (value && walk->visit(value, walk)))
             return 1;
         if (walk->depth != depth)
@@ -163,7 +153,7 @@ static int advance(struct gf_walk *walk) {
     return 0;
 }
 
-static int run(struct gf_walk *walk) {
+int gf_walk_through(struct gf_walk *walk) {
     while (walk->depth > 0) {
         if (advance(walk))
             return 1;
@@ -172,80 +162,13 @@ static int run(struct gf_walk *walk) {
     return 0;
 }
 
-/* Some entries and not one: new ones may hold None or a small int here and there. */
-static bool immortal_at(gf_object *container, enum gf_shape shape, long position) {
-    struct gf_frame frame = {container, 0, position};
-    gf_object *key = NULL, *value = NULL;
-    for (int i = 0; i < 8 && next_parts(&frame, shape, &key, &value); i++) {
-        if ((key && !gf_is_immortal(key)) || (value && !gf_is_immortal(value)))
-            return false;
-    }
-    return true;
-}
-
-/* New entries of lists and dicts come at the end. Goes back from there, in doubling steps, to a
- * place before them. PyDict_Next's cursor is an index into the entries in their order; deleted ones
- * leave holes, so counting from the number of live ones starts too early and never too late. */
-static long tail_start(gf_object *container, enum gf_shape shape) {
-    const struct gf_api *api = &gf_python.api;
-    long size = shape == GF_SHAPE_LIST ? api->PyList_Size(container) : api->PyDict_Size(container);
-    long back = 64;
-    while (back < size && !immortal_at(container, shape, size - back))
-        back *= 2;
-    return back < size ? size - back : 0;
-}
-
-/* A module's own lists and dicts may have got new entries since they were made immortal. */
-static int visit_module_dict(struct gf_walk *walk, gf_object *dict) {
-    gf_object *key = NULL, *value = NULL;
-    long cursor = 0;
-    const struct gf_api *api = &gf_python.api;
-    if (visit_dict(walk, dict) || run(walk))
-        return 1;
-    while (api->PyDict_Next(dict, &cursor, &key, &value)) {
-        const void *type = value->type;
-        if (!gf_is_immortal(value) || (type != api->PyDict_Type && type != api->PyList_Type) ||
-            value == api->PyImport_GetModuleDict()) /* sys has it: see walk_modules */
-            continue;
-        enum gf_shape shape = type == api->PyDict_Type ? GF_SHAPE_DICT : GF_SHAPE_LIST;
-        if (!gf_walk_push(walk, value, value->count_word))
-            return 1;
-        gf_walk_frames(walk)[walk->depth - 1].position = tail_start(value, shape);
-        if (run(walk))
-            return 1;
-    }
-    return 0;
-}
-
-static int walk_module(struct gf_walk *walk, gf_object *module, gf_object *names) {
-    walk->names = names;
-    if (!names)
-        return walk->visit(module, walk) || run(walk);
-    if (walk->visit(module, walk) || walk->visit(names, walk) || run(walk))
-        return 1;
-    return visit_module_dict(walk, names);
-}
-
-static int walk_modules(struct gf_walk *walk) {
-    const struct gf_api *api = &gf_python.api;
-    gf_object *modules = api->PyImport_GetModuleDict();
-    gf_object *name = NULL, *module = NULL;
-    long cursor = 0;
-    if (!modules || walk->visit(modules, walk))
-        return 1;
-    walk->depth = 0; /* the modules are taken one by one below */
-    while (api->PyDict_Next(modules, &cursor, &name, &module)) {
-        if (walk->visit(name, walk) || walk_module(walk, module, gf_module_names(module)))
-            return 1;
-    }
-    return 0;
-}
-
-bool gf_walk_modules(struct gf_walk *walk) {
+bool gf_walk_begin(struct gf_walk *walk) {
     walk->current = -1;
-    bool complete = gf_kinds_init(&walk->kinds) && walk_modules(walk) == 0;
+    return gf_kinds_init(&walk->kinds);
+}
+
+void gf_walk_end(struct gf_walk *walk) {
     gf_kinds_release(&walk->kinds);
     gf_memory_release(&walk->stack);
     gf_addresses_release(&walk->seen);
-    return complete;
 }

@@ -1,4 +1,4 @@
-/* The walk over what the loaded modules hold. What is done with an object is a visitor's business:
+/* The walk over objects, from roots (roots.h). What is done with an object is a visitor's business:
  * mark.c makes it immortal, count.c counts its bytes.
  *
  * An explicit stack, no recursion; no bytecode, no import, no release of the GIL. Inside only.
@@ -33,14 +33,21 @@ struct gf_walk {
     size_t depth;
     long current;              /* index of the frame whose parts are being found; -1: none */
     struct gf_addresses seen;  /* what was pushed once, or found once: the visitor's choice */
-    const gf_object *names;    /* of the module that is being looked into */
+    const gf_object *names;    /* of the module that is being looked into; NULL: of none */
     struct gf_kind recent[16]; /* copies, by type: most neighbours are of a few */
 };
 
-/* Walks from sys.modules, with a walk that is zero but for its visitor. Modules are looked into
- * each time, and the ends of the lists and dicts that they hold directly, even if they are immortal
- * already. False: memory ran out, and not everything was found. */
-bool gf_walk_modules(struct gf_walk *walk);
+/* For roots.c, with a walk that is zero but for its visitor. False: the interpreter does not show a
+ * Python class. */
+bool gf_walk_begin(struct gf_walk *walk);
+void gf_walk_end(struct gf_walk *walk);
+
+/* Looks at the parts of what has been pushed, until nothing is left. 1: a visitor wants to end. */
+int gf_walk_through(struct gf_walk *walk);
+
+/* The next part of a container, and for a dict its key too; false at the end. */
+bool gf_walk_next(struct gf_frame *frame, enum gf_shape shape, gf_object **ret_key,
+                  gf_object **ret_value);
 
 /* ---- for visitors ---- */
 

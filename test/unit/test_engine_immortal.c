@@ -38,7 +38,20 @@ static void every_freeze_weighs_and_marks(void **state) {
     for (int i = 0; i < 20; i++)
         assert_true(begins(calls_of_a_fork(), marked));
     gf_fake.count = 0;
-    assert_string_equal(calls_of_a_fork(), "find enter count leave real");
+    assert_string_equal(calls_of_a_fork(), "find enter count handed leave real");
+}
+
+static void much_that_the_child_is_handed_is_a_reason_to_freeze(void **state) {
+    (void)state;
+    start();
+    assert_true(begins(calls_of_a_fork(), marked));
+    gf_fake.count = 100;
+    gf_fake.handed = 9999;
+    assert_string_equal(calls_of_a_fork(), "find enter count handed leave real");
+    gf_fake.handed = 10000;
+    assert_true(begins(calls_of_a_fork(), "find enter count handed suspend freeze weigh "
+                                          "immortalize"));
+    assert_int_equal(gf_fake_status().last_tracked, 10000);
 }
 
 static void what_cannot_be_weighed_is_not_marked_this_time(void **state) {
@@ -94,6 +107,7 @@ static void another_interpreter_starts_anew(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_freeze_weighs_and_marks),
+        cmocka_unit_test(much_that_the_child_is_handed_is_a_reason_to_freeze),
         cmocka_unit_test(what_cannot_be_weighed_is_not_marked_this_time),
         cmocka_unit_test(a_process_that_has_lost_too_much_only_freezes_and_says_so_once),
         cmocka_unit_test(another_interpreter_starts_anew),

@@ -112,6 +112,11 @@ static const char *immortal_obstacle(void) {
     return gf_fake.immortal ? NULL : "is not done by a fake";
 }
 
+static long count_handed(long most) {
+    record("handed");
+    return gf_fake.handed < most ? gf_fake.handed : most;
+}
+
 static bool weigh(struct gf_balance *ret) {
     *ret = gf_fake.balance;
     return record("weigh") == 0;
@@ -180,6 +185,7 @@ const struct gf_runtime gf_fake_runtime = {
     .collect = collect,
     .callers = callers,
     .immortal_obstacle = immortal_obstacle,
+    .count_handed = count_handed,
     .weigh = weigh,
     .immortalize = immortalize,
     .warm_up_obstacle = warm_up_obstacle,
