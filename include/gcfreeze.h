@@ -1,8 +1,8 @@
-/* libgcfreeze: what the preloaded library did in this process.
+/* libgcfreeze: what the preloaded library did in this process, and what it is to do.
  *
  * The library is meant to be preloaded, not linked: find these functions with dlsym, or from Python
- * with ctypes.CDLL(None). Both may be called from any thread and at any time; they take no lock,
- * allocate nothing and call nothing of Python.
+ * with ctypes.CDLL(None). All but gcfreeze_immortalize may be called from any thread and at any
+ * time; they take no lock, allocate nothing and call nothing of Python.
  */
 #ifndef GCFREEZE_H
 #define GCFREEZE_H
@@ -143,6 +143,20 @@ struct gcfreeze_page {
 };
 
 GCFREEZE_API extern struct gcfreeze_page gcfreeze_page;
+
+/* Makes an object immortal, and what hangs from it: its reference count is never written again, so
+ * that children which are forked later share its memory as long as nobody changes it. It is never
+ * freed either. Which types become so, and which stay mortal: docs/architecture.md.
+ *
+ * `object` is a PyObject *; the caller holds a reference. From a thread that Python knows, with or
+ * without the GIL; not in a child between fork and its first Python code. About 30 ns an object.
+ *
+ * Returns how many objects became immortal now; errno is ENOMEM if memory ran out and some did not.
+ * -1 with EINVAL if it is NULL; -1 with ENOTSUP where nothing can be made immortal: before CPython
+ * 3.12 or without a GIL, with GCFREEZE=0, and in a host that starts without signal handlers (uWSGI)
+ * before its first fork. */
+struct _object;
+GCFREEZE_API int64_t gcfreeze_immortalize(struct _object *object);
 
 /* The library's version, like "0.1.0". Never NULL. */
 GCFREEZE_API const char *gcfreeze_version(void);

@@ -144,6 +144,10 @@ struct gf_runtime {
      * ran out on the way. */
     long (*immortalize)(bool *ret_complete);
 
+    /* Inside, after a NULL from immortal_obstacle. The same for an object and what hangs from it:
+     * somebody asked for it, so it never counts as lost. */
+    long (*share)(void *object, bool *ret_complete);
+
     /* Inside; in the hook's moment: ahead of os.fork. May Python code of the application run now?
      * NULL, or why not, as the end of a sentence. */
     const char *(*warm_up_obstacle)(enum gf_moment moment);

@@ -8,8 +8,8 @@
 
 static struct {
     gf_object *object;                 /* owned */
-    gf_object *modules;                /* sys.modules; borrowed, and immortal like the next two */
-    const gf_object *system, *builtin; /* names of the modules sys and builtins */
+    gf_object *modules;                /* sys.modules; owned */
+    const gf_object *system, *builtin; /* names of the modules sys and builtins; to compare with */
     bool done;
 } deputy;
 
@@ -60,8 +60,10 @@ void gf_deputy_install(void) {
     deputy.modules = gf_python.api.PyImport_GetModuleDict();
     deputy.system = names_of("sys");
     deputy.builtin = names_of("builtins");
-    if (deputy.system && deputy.builtin && gf_is_immortal(deputy.modules))
+    if (deputy.system && deputy.builtin)
         deputy.object = new_deputy();
+    if (deputy.object)
+        gf_python.api.Py_IncRef(deputy.modules);
 }
 
 void gf_deputy_reset(void) {

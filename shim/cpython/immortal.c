@@ -30,15 +30,17 @@ enum { MARKED = GF_ROOTS_MODULES | GF_ROOTS_HANDED, HELD = MARKED | GF_ROOTS_VAR
  * part of the heap. */
 enum { UNCOUNTED_PART = 8 };
 
+static int64_t flag = GF_MARKED_BY_US; /* of what is being marked */
+
 /* 3.12 and 3.13: Include/object.h, _Py_IMMORTAL_REFCNT and _Py_SetImmortal */
 static void mark_by_word(gf_object *object) {
-    object->count_word = immortal_word | GF_MARKED_BY_US;
+    object->count_word = immortal_word | flag;
 }
 
 /* 3.14 and later: flags beside the count, set by the interpreter itself */
 static void mark_by_call(gf_object *object) {
     gf_python.api._Py_SetImmortalUntracked(object);
-    object->count_word |= GF_MARKED_BY_US;
+    object->count_word |= flag;
 }
 
 static void (*marker(void))(gf_object *) {
@@ -161,6 +163,15 @@ long gf_immortal_walk(bool *ret_complete) {
         totals.live = marked.bytes;
     totals.marked += marked.bytes;
     totals.uncounted = totals.counted ? 0 : totals.uncounted + marked.bytes;
+    gf_deputy_install();
+    return marked.objects;
+}
+
+long gf_immortal_share(void *object, bool *ret_complete) {
+    flag = GF_MARKED_ASKED;
+    struct gf_marked marked = gf_mark(marker(), 0, object);
+    flag = GF_MARKED_BY_US;
+    *ret_complete = marked.complete;
     gf_deputy_install();
     return marked.objects;
 }

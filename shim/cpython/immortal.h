@@ -21,6 +21,9 @@ long gf_immortal_handed(long most);
  * became so, and whether the walk reached its end. Inside; about 35 ns an object. */
 long gf_immortal_walk(bool *ret_complete);
 
+/* See gf_runtime.share. Inside, after a NULL from the obstacle. */
+long gf_immortal_share(void *object, bool *ret_complete);
+
 /* The interpreter is gone, and what was marked with it. */
 void gf_immortal_reset(void);
 

@@ -70,6 +70,7 @@ static inline const struct gf_type *gf_type_of(const gf_object *object) {
  * ob_overflow, which nothing reads (Include/refcount.h). The lowest bits of that half would not do:
  * an extension that was compiled for 3.11 counts in the whole word. */
 #define GF_MARKED_BY_US (INT64_C(1) << 40)
+#define GF_MARKED_ASKED (INT64_C(1) << 41) /* instead: the application asked for it */
 
 static inline bool gf_is_marked(const gf_object *object) {
     return gf_is_immortal(object) && (object->count_word & GF_MARKED_BY_US);

@@ -330,6 +330,7 @@ const struct gf_runtime gf_cpython = {
     .count_handed = gf_immortal_handed,
     .weigh = gf_immortal_weigh,
     .immortalize = gf_immortal_walk,
+    .share = gf_immortal_share,
     .warm_up_obstacle = warm_up_obstacle,
     .warm_up = gf_warmup_run,
     .cool = gf_warmup_put_back,

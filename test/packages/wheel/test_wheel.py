@@ -139,6 +139,15 @@ def test_it_says_where_the_library_is(installed):
     assert "FuncPtr" in preloaded.stdout and preloaded.stderr == ""
 
 
+def test_a_program_says_what_is_shared(installed):
+    script = "import sys, gcfreeze; print(gcfreeze.share([[[]]]), sys.version_info >= (3, 12))"
+    alone = installed.run("python", "-c", script)
+    assert alone.stdout[:2] == "0 " and "libgcfreeze is not preloaded" in alone.stderr
+    done = installed.run("gcfreeze", "run", "--", installed.bin / "python", "-c", script)
+    assert done.stdout in ("3 True\n", "0 False\n")
+    assert ("CPython 3.12" in done.stderr) == (done.stdout[0] == "0")
+
+
 def test_the_launcher_ends_as_the_program_does(installed):
     done = installed.run("gcfreeze", "no-such-command", check=False)
     assert done.returncode == 125 and "no-such-command" in done.stderr

@@ -128,6 +128,17 @@ static long immortalize(bool *ret_complete) {
     return 1000;
 }
 
+static bool take(struct gf_entry *ret) {
+    *ret = (struct gf_entry){0};
+    return record("take") == 0;
+}
+
+static long share(void *object, bool *ret_complete) {
+    *ret_complete = object != gf_fake.too_large;
+    record("share");
+    return 7;
+}
+
 static const char *warm_up_obstacle(enum gf_moment moment) {
     (void)moment;
     return gf_fake.cold;
@@ -188,6 +199,8 @@ const struct gf_runtime gf_fake_runtime = {
     .count_handed = count_handed,
     .weigh = weigh,
     .immortalize = immortalize,
+    .share = share,
+    .take = take,
     .warm_up_obstacle = warm_up_obstacle,
     .warm_up = warm_up,
     .cool = cool,

@@ -28,7 +28,8 @@ struct gf_fake {
     struct gf_warmup warmup; /* recorded: of the last warm-up */
     const char *failing;     /* the call that answers -1, or false, or NULL: none */
     struct gf_balance balance;
-    long handed; /* objects that the child is handed and that are not immortal */
+    const void *too_large; /* to be made immortal in whole */
+    long handed;           /* objects that the child is handed and that are not immortal */
     const char *version, *remark;
     bool forks; /* the fork is a real one */
     bool unwinding, arenas;
