@@ -1,4 +1,4 @@
-/* What the walk over the module graph does with an object of a given type.
+/* What the walk does with an object of a given type.
  *
  * Types are judged once per walk and kept in a table. Inside only; calls nothing that runs
  * bytecode.
