@@ -1,5 +1,6 @@
 #include "cpython/immortal.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -21,6 +22,9 @@ static struct {
     long lost;      /* by the last count: marked, and no longer reached */
     long live;      /* by the last count: reached */
 } totals;
+
+/* Objects that a child was handed and that no walk marks: the most that there were. */
+static long unmarkable;
 
 /* What is held by variables alone is neither made immortal nor lost: a data set that another fork's
  * child is handed. */
@@ -153,7 +157,8 @@ bool gf_immortal_weigh(struct gf_balance *ret) {
 }
 
 long gf_immortal_handed(long most) {
-    return gf_count_fresh(GF_ROOTS_HANDED, most);
+    long found = gf_count_fresh(GF_ROOTS_HANDED, unmarkable + most);
+    return found > unmarkable ? found - unmarkable : 0;
 }
 
 long gf_immortal_walk(bool *ret_complete) {
@@ -163,6 +168,9 @@ long gf_immortal_walk(bool *ret_complete) {
         totals.live = marked.bytes;
     totals.marked += marked.bytes;
     totals.uncounted = totals.counted ? 0 : totals.uncounted + marked.bytes;
+    long left = gf_count_fresh(GF_ROOTS_HANDED, LONG_MAX);
+    if (left > unmarkable)
+        unmarkable = left;
     gf_deputy_install();
     return marked.objects;
 }
@@ -181,4 +189,5 @@ void gf_immortal_reset(void) {
     totals.uncounted = 0;
     totals.lost = 0;
     totals.live = 0;
+    unmarkable = 0;
 }
