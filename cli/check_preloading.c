@@ -132,6 +132,7 @@ static void judge_host(const struct gf_recognized *host, const char *label,
     const bool loads = host->forks && host->preloads == GF_PRELOADS;
     switch ((enum gf_host_kind)host->row->kind) {
     case GF_HOST_PREFORK:
+    case GF_HOST_SERVES:
         judge_prefork(host, label);
         if (interpreter && loads)
             say_mode(host, interpreter);
@@ -141,6 +142,7 @@ static void judge_host(const struct gf_recognized *host, const char *label,
                  "%s%s loads the application in each worker, and nothing is shared", label, name);
         break;
     case GF_HOST_SPAWNS:
+    case GF_HOST_SPAWNED:
         gf_found(GF_BAD, topic, advice_of(host),
                  "%s%s: each worker is a new program and shares nothing", label, name);
         break;

@@ -222,7 +222,7 @@ static bool find_at(char *const *command, size_t at, struct gf_recognized *ret) 
     host.preloads =
         gf_host_preloads(host.row, (int)host.words.count, host.words.list, &host.because);
     host.forks =
-        host.row->kind == GF_HOST_PREFORK &&
+        gf_host_preforks(host.row) &&
         gf_host_arguments(texts[index_of(host.row)].starts, (int)host.words.count, host.words.list);
     *ret = host;
     return true;

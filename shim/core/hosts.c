@@ -52,6 +52,10 @@ static struct matches match(const char *patterns, int argc, char *const *argv) {
     return matches;
 }
 
+bool gf_host_preforks(const struct gf_host_row *row) {
+    return row->kind == GF_HOST_PREFORK || row->kind == GF_HOST_SERVES;
+}
+
 bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self) {
     const char *const names[] = {self->program, self->script, self->module};
     const char *patterns = row->programs;
@@ -116,12 +120,14 @@ enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char 
 const char *gf_host_habit(const struct gf_host_row *row, enum gf_preloads preloads) {
     switch ((enum gf_host_kind)row->kind) {
     case GF_HOST_PREFORK:
+    case GF_HOST_SERVES:
         return preloads == GF_PRELOADS         ? "preloads"
                : preloads == GF_PRELOADS_MAYBE ? "may preload"
                                                : "is told not to preload";
     case GF_HOST_LAZY:
         return "loads in each worker";
     case GF_HOST_SPAWNS:
+    case GF_HOST_SPAWNED:
         return "starts its workers as new programs";
     case GF_HOST_SUPERVISES:
         return "starts other programs";

@@ -13,8 +13,10 @@
 /* As hosts.def says what they are. */
 enum gf_host_kind {
     GF_HOST_PREFORK,
+    GF_HOST_SERVES,
     GF_HOST_LAZY,
     GF_HOST_SPAWNS,
+    GF_HOST_SPAWNED,
     GF_HOST_SUPERVISES,
     GF_HOST_SINGLE
 };
@@ -27,6 +29,9 @@ struct gf_host_row {
 
 extern const struct gf_host_row gf_host_rows[];
 extern const size_t gf_host_count;
+
+/* Does it load something, and then fork workers that share it? */
+bool gf_host_preforks(const struct gf_host_row *row);
 
 /* Is it one of the row's programs, whatever its arguments? */
 bool gf_host_has_name(const struct gf_host_row *row, const struct gf_self *self);
@@ -45,14 +50,14 @@ bool gf_host_called(const char *patterns, const char *callers);
 const struct gf_host_row *gf_hosts_find_caller(const char *callers,
                                                const struct gf_host_row *named);
 
-/* Do the arguments make a PREFORK row load before it forks? Its configuration file may say so, too,
- * and is not looked at: MAYBE. *ret_because, unless it is NULL: the argument that decides, by its
- * index; 0: none does. */
+/* Do the arguments make a row that preforks load before it forks? Its configuration file may say
+ * so, too, and is not looked at: MAYBE. *ret_because, unless it is NULL: the argument that decides,
+ * by its index; 0: none does. */
 enum gf_preloads { GF_PRELOADS_NOT, GF_PRELOADS_MAYBE, GF_PRELOADS };
 enum gf_preloads gf_host_preloads(const struct gf_host_row *row, int argc, char *const *argv,
                                   int *ret_because);
 
-/* What it does, to follow its name: "preloads". `preloads` counts for PREFORK rows. */
+/* What it does, to follow its name: "preloads". `preloads` counts for rows that prefork. */
 const char *gf_host_habit(const struct gf_host_row *row, enum gf_preloads preloads);
 
 /* The C functions among the callers, counted from 0; NULL: there are no more. */

@@ -50,7 +50,7 @@ static void choose_auto(const struct gf_host_row *row) {
     gf_text_add(&text, row->name);
     gf_text_add_char(&text, ' ');
     gf_text_add(&text, gf_host_habit(row, preloads));
-    bool wanted = row->kind == GF_HOST_PREFORK && preloads != GF_PRELOADS_NOT;
+    bool wanted = gf_host_preforks(row) && preloads != GF_PRELOADS_NOT;
     const char *obstacle = wanted ? s->runtime->immortal_obstacle() : NULL;
     s->mode_settled = obstacle != NULL; /* no caller changes that */
     set(wanted && !obstacle, why, obstacle ? "; immortal " : "", obstacle ? obstacle : "");

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "core/hosts.h"
 #include "core/mode.h"
+#include "core/pickled.h"
 #include "core/report.h"
 #include "core/reshare.h"
 #include "core/warmup.h"
@@ -117,6 +118,7 @@ static enum gcfreeze_reason attach(enum gf_moment moment) {
     s->deferred = options.brake != 0;
     gf_mode_choose();
     gf_warmup_attached(early);
+    gf_pickled_in_worker();
     if (early && !s->runtime->unwinding())
         gf_session_tell(GF_LOG_INFO,
                         GF_UNWIND_LIBRARY " cannot be opened: unwinding is off, the calling Python "
@@ -162,6 +164,7 @@ void gf_session_child(bool restored) {
         s->phase = GF_PHASE_WAITING; /* the thread that was at it is not here */
     s->worker_forks = 0;
     s->freezes = 0;
+    s->told_pickled = true; /* what forks for a parent has forked it: it is a worker */
     if (restored)
         s->deferred = false;
 }

@@ -45,6 +45,7 @@ struct gf_session {
     bool mode_settled;             /* it is not to be chosen anew */
     bool told_remark;              /* of the runtime's */
     bool told_config;
+    bool told_pickled; /* or it is not for this process to tell */
     unsigned long worker_forks;
     unsigned long freezes;
 };

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "core/mode.h"
+#include "core/pickled.h"
 #include "core/warmup.h"
 
 static void immortalize(struct gf_event *event) {
@@ -106,8 +107,10 @@ void gf_transaction_prepare(struct gf_transaction *t, enum gf_moment moment) {
         facts.new_objects = count_new(moment);
     t->decision = gf_policy_decide(&s->config, &facts);
     t->event.tracked = facts.new_objects;
-    if (t->decision.worker)
+    if (t->decision.worker) {
+        gf_pickled_before_fork();
         warm_up(moment, facts.caller);
+    }
     if (t->decision.restore)
         act(t, moment);
     if (facts.obstacle == GCFREEZE_REASON_NONE)

@@ -113,7 +113,7 @@ static bool is_workers(const struct gf_host_row *row, const char *callers) {
 static bool shares(const struct gf_host_row *row) {
     if (row && row->kind == GF_HOST_LAZY)
         tell_nothing(row->name, gf_host_habit(row, GF_PRELOADS_NOT));
-    return !row || row->kind == GF_HOST_PREFORK;
+    return !row || gf_host_preforks(row) || row->kind == GF_HOST_SPAWNED;
 }
 
 static void begin(const struct gf_host_row *row, enum gf_moment moment) {

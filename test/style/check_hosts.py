@@ -15,8 +15,10 @@ COLUMNS = (
 )
 KINDS = {
     "PREFORK": "loads, then forks",
+    "SERVES": "loads, then forks; workers get copies of their parent's data",
     "LAZY": "forks; each worker loads",
     "SPAWNS": "workers are new programs",
+    "SPAWNED": "is a new program itself",
     "SUPERVISES": "starts other programs",
     "SINGLE": "forks no workers",
 }
@@ -51,7 +53,7 @@ def recognized(row):
 
 
 def preloads(row):
-    if row["kind"] != "PREFORK":
+    if row["kind"] not in ("PREFORK", "SERVES"):
         return ""
     loads = re.split(r", *", row["loads"]) if row["loads"] else []
     wanted = [word for word in loads if word[0] != "!"]
@@ -62,7 +64,7 @@ def preloads(row):
 
 
 def warmed(row):
-    if row["kind"] != "PREFORK":
+    if row["kind"] not in ("PREFORK", "SERVES"):
         return ""
     return "pages and functions" if row["application"] else "functions"
 

@@ -126,7 +126,7 @@ static void every_sentence_fits(void **state) {
         "; immortal is not done: objects of this interpreter are laid out in an unknown way";
     for (size_t i = 0; i < gf_host_count; i++) {
         size_t name = strlen("auto: ") + strlen(gf_host_rows[i].name);
-        bool prefork = gf_host_rows[i].kind == GF_HOST_PREFORK;
+        bool prefork = gf_host_preforks(&gf_host_rows[i]);
         const char *rest = prefork ? " may preload" : longest;
         if (name + strlen(rest) + (prefork ? strlen(obstacle) : 0) >= sizeof status.mode_why)
             fail_msg("row %zu", i);
