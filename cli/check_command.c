@@ -82,7 +82,7 @@ static int ask(const char *program, const char *library, char *ret, size_t size)
 
 static void check_interpreter(const struct gf_target *target, const char *library,
                               struct gf_interpreter *ret) {
-    char line[512], name[64] = "", version[64] = "", mode[16] = "";
+    char line[512], name[64] = "", mode[16] = "", *version = ret->version;
     int attached = 0, frozen = 0, rest = 0;
     if (!starts(basename(target->program), "python") &&
         !starts(basename(target->program), "pypy")) {

@@ -1,29 +1,53 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "checks.h"
 #include "core/config.h"
 #include "hosts.h"
+#include "say.h"
 #include "warmup.h"
 
 static const char topic[] = "preloading";
 
 /* ---- hosts ---- */
 
-/* What is done before a fork in a host that preloads: as the library will choose it. */
-static void say_mode(const struct gf_recognized *host, const struct gf_interpreter *interpreter) {
+/* A program that is not known may fork its workers, or not: "gcfreeze run --mode immortal -- python
+ * train.py". */
+static void say_how_to_share(char *const *command) {
+    char *advice = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&advice, &size);
+    if (!file)
+        return;
+    fputs("`gcfreeze run --mode immortal --", file);
+    for (; *command; command++) {
+        putc(' ', file);
+        gf_say_quoted(file, *command);
+    }
+    fputs("` lets forked workers share a data set", file);
+    if (fclose(file) == 0)
+        gf_found(GF_GOOD, "mode", advice, "freeze (auto: not a server that is known)");
+    free(advice);
+}
+
+/* What is done before a fork in a host that preloads, or in a program that is not known and may
+ * fork: as the library will choose it. */
+static void say_mode(const struct gf_recognized *host, char *const *command,
+                     const struct gf_interpreter *interpreter) {
     static const char *const modes[] = {"auto", "freeze", "immortal"};
     struct gf_config config;
     gf_config_read(&config, environ, false);
     const enum gf_mode mode = (enum gf_mode)config.mode;
-    const char *name = host->row->name;
-    if (!interpreter->known)
+    if (!interpreter || !interpreter->known)
         return;
     if (mode == GF_MODE_FREEZE)
         gf_found(GF_GOOD, "mode", NULL, "freeze (GCFREEZE_MODE=freeze)");
+    else if (interpreter->immortal && mode == GF_MODE_AUTO && !host->row)
+        say_how_to_share(command);
     else if (interpreter->immortal && mode == GF_MODE_AUTO)
-        gf_found(GF_GOOD, "mode", NULL, "immortal (auto: %s %s)", name,
+        gf_found(GF_GOOD, "mode", NULL, "immortal (auto: %s %s)", host->row->name,
                  gf_host_habit(host->row, host->preloads));
     else if (interpreter->immortal)
         gf_found(GF_GOOD, "mode", NULL, "immortal (GCFREEZE_MODE=immortal)");
@@ -126,7 +150,7 @@ static void judge_supervisor(const struct gf_recognized *host, const char *label
                  "%s%s starts other programs, and which is not known", label, host->row->name);
 }
 
-static void judge_host(const struct gf_recognized *host, const char *label,
+static void judge_host(const struct gf_recognized *host, char *const *command, const char *label,
                        const struct gf_interpreter *interpreter) {
     const char *name = host->row->name;
     const bool loads = host->forks && host->preloads == GF_PRELOADS;
@@ -134,8 +158,8 @@ static void judge_host(const struct gf_recognized *host, const char *label,
     case GF_HOST_PREFORK:
     case GF_HOST_SERVES:
         judge_prefork(host, label);
-        if (interpreter && loads)
-            say_mode(host, interpreter);
+        if (loads)
+            say_mode(host, command, interpreter);
         break;
     case GF_HOST_LAZY:
         gf_found(GF_BAD, topic, advice_of(host),
@@ -173,28 +197,53 @@ static bool file_says(const char *path, const char *word, const char *other) {
     return found;
 }
 
-/* A script that uses multiprocessing by itself: how does it start its workers? False: it does not
+/* Does the script say that it starts its workers that way? */
+static bool uses(const char *script, const char *method) {
+    static const char *const words[] = {"set_start_method", "get_context",
+                                        "multiprocessing_context"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words && !found; i++)
+        found = file_says(script, words[i], method);
+    return found;
+}
+
+/* A script that uses multiprocessing by itself: how does it start its workers? NULL: it does not
  * say. */
-static bool judge_script(char *const *command, const char *label) {
+static const char *judge_script(char *const *command, const char *label) {
     static const struct {
         const char *method, *advice;
         enum gf_mark mark;
     } methods[] = {
         {"spawn", "use \"fork\": processes that are spawned share nothing", GF_BAD},
         {"forkserver", "set_forkserver_preload() says what is loaded before the fork", GF_WARN},
+        {"fork", NULL, GF_GOOD}, /* and not the one before it */
     };
     while (*command &&
            !(strlen(*command) > 3 && strcmp(*command + strlen(*command) - 3, ".py") == 0))
         command++;
     for (size_t i = 0; *command && i < sizeof methods / sizeof *methods; i++) {
-        if (!file_says(*command, "set_start_method", methods[i].method) &&
-            !file_says(*command, "get_context", methods[i].method))
+        if (!uses(*command, methods[i].method))
             continue;
         gf_found(methods[i].mark, topic, methods[i].advice, "%s%s uses the start method %s", label,
                  *command, methods[i].method);
-        return true;
+        return methods[i].method;
     }
-    return false;
+    return NULL;
+}
+
+static void judge_program(const struct gf_recognized *host, char *const *command, const char *label,
+                          const struct gf_interpreter *interpreter) {
+    const char *method = judge_script(command, label);
+    if (!method) {
+        gf_found(GF_WARN, topic, "`gcfreeze doctor --pid PID` tells once it runs",
+                 "%s%s is not in the list of hosts: gcfreeze cannot tell whether it preloads and "
+                 "forks",
+                 label, gf_names_title(&host->self));
+        say_warmup(gf_names_title(&host->self), label, "");
+    }
+    if (interpreter && interpreter->known)
+        gf_check_start_methods(interpreter, method && strcmp(method, "fork") == 0);
+    say_mode(host, command, interpreter);
 }
 
 /* `interpreter`: NULL if it is not known which one executes the command. */
@@ -203,14 +252,9 @@ static void judge(char *const *command, const char *label,
     struct gf_recognized host;
     gf_recognize(command, &host);
     if (host.row)
-        judge_host(&host, label, interpreter);
-    else if (!judge_script(command, label)) {
-        gf_found(GF_WARN, topic, "`gcfreeze doctor --pid PID` tells once it runs",
-                 "%s%s is not in the list of hosts: gcfreeze cannot tell whether it preloads and "
-                 "forks",
-                 label, gf_names_title(&host.self));
-        say_warmup(gf_names_title(&host.self), label, "");
-    }
+        judge_host(&host, command, label, interpreter);
+    else
+        judge_program(&host, command, label, interpreter);
     gf_recognized_release(&host);
 }
 

@@ -272,6 +272,7 @@ void gf_check_process(pid_t pid) {
     }
     if (masters == 0)
         check_member(&tree, &tree.members[0]);
+    gf_check_workers(&tree);
     check_memory(&tree);
     gf_tree_release(&tree);
 }

@@ -23,13 +23,21 @@ void gf_check_command(char **command, const char *library);
 
 /* The interpreter that executes a command. */
 struct gf_interpreter {
-    bool known;         /* it works with the library; then the next two are set */
+    bool known;         /* it works with the library; then the others are set */
+    char version[64];   /* "3.13.0" */
     bool immortal;      /* it can make objects immortal */
     char obstacle[128]; /* why it cannot: "needs CPython 3.12" */
 };
 
 /* Does the server load the application before it forks workers? */
 void gf_check_preloading(char *const *command, const struct gf_interpreter *interpreter);
+
+/* A Python program of whose workers nothing is known: which of them share what they are handed?
+ * `forks`: it says itself that it forks them. */
+void gf_check_start_methods(const struct gf_interpreter *interpreter, bool forks);
+
+/* The same for workers that are there. */
+void gf_check_workers(const struct gf_tree *tree);
 
 /* Settings, libunwind, other preloaded libraries, the kernel. */
 void gf_check_surroundings(void);

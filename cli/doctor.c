@@ -37,16 +37,26 @@ static void print_json(enum gf_mark mark, const char *topic, const char *text, c
     putchar('}');
 }
 
+/* Names of files are in there, which anybody may have chosen. */
+static void make_plain(char *text) {
+    for (char *c = text; *c; c++) {
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    }
+}
+
 void gf_found(enum gf_mark mark, const char *topic, const char *advice, const char *format, ...) {
     static const enum gf_colour colours[] = {GF_GREEN, GF_YELLOW, GF_RED};
-    char text[4096];
+    char text[4096], plain[4096];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    for (char *c = text; *c; c++) { /* names of files are in it, which anybody may have chosen */
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
+    make_plain(text);
+    if (advice) {
+        snprintf(plain, sizeof plain, "%s", advice);
+        make_plain(plain);
+        advice = plain;
     }
     if (json) {
         print_json(mark, topic, text, advice);

@@ -4,11 +4,10 @@ import json
 import os
 import platform
 import shutil
-import signal
 import subprocess
 
 import pytest
-from conftest import FAILURE, GOOD, LIBRARY, PROGRAM, WARNINGS, clean_environment, findings, newest_python
+from conftest import FAILURE, GOOD, LIBRARY, PROGRAM, SERVER, WARNINGS, clean_environment, findings, newest_python
 from servers.process import wait_for
 
 
@@ -129,44 +128,6 @@ def test_modules_of_the_application_do_not_answer_for_pythons_own(gcfreeze, serv
 def test_a_command_that_is_not_there(gcfreeze):
     outcome = gcfreeze("doctor", "--json", "--", "no-such-command")
     assert findings(outcome)["command"][0] == "failure"
-
-
-SERVER = """
-import mmap, os, sys, time
-heap = [[i] for i in range(50000)]
-if os.fork() == 0:
-    for name in sys.argv[1:]:
-        with open(name, "rb") as file:
-            sys.modules[name] = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    os.write(1, b"ready\\n")  # in one write: several servers may share the pipe
-    time.sleep(600)
-time.sleep(600)
-"""
-
-
-@pytest.fixture
-def running():
-    """running("argument", **knobs): the pid of a parent with one worker, under the library."""
-    processes = []
-
-    def start(*arguments, server=SERVER, before=(), preload=LIBRARY, **variables):
-        environment = clean_environment(LD_PRELOAD=preload, **variables)
-        process = subprocess.Popen(
-            [*before, newest_python(), "-c", server, *map(str, arguments)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        processes.append(process)
-        assert process.stdout.readline() == "ready\n"
-        return process.pid
-
-    yield start
-    for process in processes:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def test_a_server_that_runs(gcfreeze, running):
