@@ -30,6 +30,7 @@ struct gf_type_slot {
 /* Include/typeslots.h: fixed as well. */
 enum gf_slot {
     GF_SLOT_BASE = 48,
+    GF_SLOT_BASES = 49,
     GF_SLOT_DEALLOC = 52,
     GF_SLOT_DEL = 53,
     GF_SLOT_TRAVERSE = 71,

@@ -81,6 +81,17 @@ gf_object *gf_attribute(gf_object *object, const char *name) {
     return value;
 }
 
+int gf_attribute_long(gf_object *object, const char *name, long *ret) {
+    return take_long(gf_attribute(object, name), ret);
+}
+
+int gf_attribute_truth(gf_object *object, const char *name) {
+    gf_object *value = gf_attribute(object, name);
+    int truth = value ? gf_python.api.PyObject_IsTrue(value) : -1;
+    gf_release(&value, 1);
+    return truth < 0 ? failed() : truth;
+}
+
 gf_object *gf_loaded_module(const char *name) {
     gf_object *modules = gf_python.api.PyImport_GetModuleDict();
     gf_object *module = modules ? gf_python.api.PyDict_GetItemString(modules, name) : NULL;

@@ -30,6 +30,12 @@ int gf_dict_long(gf_object *dict, const char *key, long *ret);
 /* An attribute as a new reference, or NULL with the exception cleared. */
 gf_object *gf_attribute(gf_object *object, const char *name);
 
+/* int(object.name); -1: it has no such number. */
+int gf_attribute_long(gf_object *object, const char *name, long *ret);
+
+/* bool(object.name), as 0 or 1; -1 on error. */
+int gf_attribute_truth(gf_object *object, const char *name);
+
 /* Gives references back; NULLs are allowed. */
 void gf_release(gf_object *const *references, size_t count);
 

@@ -11,14 +11,43 @@ struct counting {
     struct gf_counted counted;
 };
 
+static bool lasts(enum gf_fate fate) {
+    return fate == GF_FATE_ATOM || fate == GF_FATE_CONTAINER;
+}
+
+/* Where the bytes of an object count that stays mortal: where those of what keeps it do, as in
+ * mark.c. */
+static long *place_of(struct counting *counting) {
+    struct gf_walk *walk = &counting->walk;
+    long i = walk->current;
+    for (int up = 0; i >= 0 && up < GF_WALK_CLOSE; up++) {
+        gf_object *holder = gf_walk_frames(walk)[i].object;
+        if (holder == walk->names)
+            break;
+        if (gf_is_marked(holder))
+            return &counting->counted.marked;
+        const struct gf_kind *kind = gf_walk_kind(walk, holder);
+        if (kind && lasts(gf_kind_fate(kind, holder)))
+            return &counting->counted.fresh;
+        i = gf_walk_frames(walk)[i].parent;
+    }
+    return &counting->counted.others;
+}
+
 static int visit_mortal(struct counting *counting, const struct gf_kind *kind, gf_object *object) {
     enum gf_fate fate = gf_kind_fate(kind, object);
-    bool fresh = fate == GF_FATE_ATOM || fate == GF_FATE_CONTAINER;
-    *(fresh ? &counting->counted.fresh : &counting->counted.others) += gf_kind_size(kind, object);
+    bool fresh = lasts(fate);
+    long size = gf_kind_size(kind, object);
+    if (fate == GF_FATE_LEAVE || fate == GF_FATE_BEHIND)
+        *place_of(counting) += size;
+    else
+        *(fresh ? &counting->counted.fresh : &counting->counted.others) += size;
     counting->objects += fresh;
     if (counting->objects >= counting->most)
         return 1;
-    if (fate == GF_FATE_ATOM || fate == GF_FATE_LEAVE || fate == GF_FATE_END)
+    /* no mark is behind the last two, but what is marked may be reached through them */
+    bool ends_here = fate == GF_FATE_LEAVE || fate == GF_FATE_END;
+    if (fate == GF_FATE_ATOM || (ends_here && !counting->behind))
         return 0;
     return !gf_walk_push(&counting->walk, object, object->count_word);
 }

@@ -6,14 +6,26 @@
 #include "cpython/interpreter.h"
 
 enum { ATOM = GF_FATE_ATOM, CONTAINER = GF_FATE_CONTAINER, BEHIND = GF_FATE_BEHIND };
-enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END };
+enum { LEAVE = GF_FATE_LEAVE, WATCHED = GF_FATE_WATCHED, END = GF_FATE_END, EACH = GF_FATE_EACH };
 
-static const struct {
+struct row {
     enum gf_fate fate;
     char name[40]; /* no pointer: it would be written to in every process */
-} fates[] = {
+};
+
+static const struct row fates[] = {
 #define FATE(fate, name, reason) {(enum gf_fate)(fate), name},
+#define FATE_OF_MODULE(fate, module, reason)
 #include "cpython/fates.def"
+#undef FATE_OF_MODULE
+#undef FATE
+};
+
+static const struct row fates_of_modules[] = {
+#define FATE(fate, name, reason)
+#define FATE_OF_MODULE(fate, module, reason) {(enum gf_fate)(fate), module},
+#include "cpython/fates.def"
+#undef FATE_OF_MODULE
 #undef FATE
 };
 
@@ -28,12 +40,20 @@ static bool is_builtin(const struct gf_type *type) {
            gf_is_immortal(&type->object);
 }
 
+static bool derived_from(const struct gf_type *type, const char *name, size_t length) {
+    while (type && (strncmp(type->name, name, length) != 0 || type->name[length]))
+        type = slot(type, GF_SLOT_BASE);
+    return type != NULL;
+}
+
 static bool names(const char *row, const struct gf_type *type) {
     size_t length = strlen(row);
     if (!strchr(row, '.') && !is_builtin(type))
         return false;
     if (row[length - 1] == '.')
         return strncmp(type->name, row, length) == 0;
+    if (row[length - 1] == '+')
+        return derived_from(type, row, length - 1);
     return strcmp(type->name, row) == 0;
 }
 
@@ -54,22 +74,47 @@ static const struct gf_type *c_base(const struct gf_kinds *kinds, const struct g
     return type;
 }
 
+static bool is_within(const char *module, const char *row) {
+    size_t length = strlen(row);
+    return strncmp(module, row, length) == 0 && (module[length] == '.' || !module[length]);
+}
+
+/* What a row says of the module that defines a class, or one of its bases; 0: none does. */
+static enum gf_fate fate_of_module(const struct gf_type *type) {
+    const struct gf_api *api = &gf_python.api;
+    gf_object *names = api->PyType_GetDict((gf_object *)(uintptr_t)type);
+    gf_object *name = names ? api->PyDict_GetItemString(names, "__module__") : NULL;
+    const char *module =
+        name && name->type == api->PyUnicode_Type ? api->PyUnicode_AsUTF8(name) : "";
+    gf_object *bases = slot(type, GF_SLOT_BASES);
+    long count = bases ? api->PyTuple_Size(bases) : 0;
+    enum gf_fate fate = (enum gf_fate)0;
+    for (size_t i = 0; i < sizeof fates_of_modules / sizeof *fates_of_modules; i++) {
+        if (module && is_within(module, fates_of_modules[i].name))
+            fate = fates_of_modules[i].fate;
+    }
+    for (long i = 0; i < count && !fate; i++)
+        fate = fate_of_module((const struct gf_type *)api->PyTuple_GetItem(bases, i));
+    gf_release(&names, 1);
+    api->PyErr_Clear();
+    return fate;
+}
+
 /* Instances of a class that Python code defines: plain data if the class is over plain data and
  * nobody can notice their end. */
 static enum gf_fate fate_of_class(const struct gf_kinds *kinds, const struct gf_type *type) {
     const struct gf_type *base = c_base(kinds, type);
     if (!base)
         return GF_FATE_WATCHED;
-    if (kinds->thread_class &&
-        gf_python.api.PyType_IsSubtype((gf_object *)(uintptr_t)type,
-                                       (gf_object *)(uintptr_t)kinds->thread_class))
-        return GF_FATE_END; /* threads end, and others wait for it */
     enum gf_fate fate = fate_of_c_type(base);
     if (fate == GF_FATE_LEAVE || fate == GF_FATE_END)
         return fate;
+    enum gf_fate of_module = fate_of_module(type);
+    if (of_module)
+        return of_module;
     if (slot(type, GF_SLOT_FINALIZE) || slot(type, GF_SLOT_DEL)) /* __del__ */
         return GF_FATE_WATCHED;
-    if (fate == GF_FATE_BEHIND || fate == GF_FATE_WATCHED)
+    if (fate == GF_FATE_BEHIND || fate == GF_FATE_WATCHED || fate == GF_FATE_EACH)
         return fate;
     return GF_FATE_CONTAINER; /* an int has no parts, but an instance of its subclass has a __dict__
                                */
@@ -149,10 +194,19 @@ static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *
     bool is_class = slot(type, GF_SLOT_DEALLOC) == kinds->class_dealloc;
     struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type)};
     enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
+    enum gf_family family = gf_outside_family(type, c_base(kinds, type));
+    kind.family = (uint8_t)family;
+    if (family != GF_FAMILY_NONE && family != GF_FAMILY_NUMBERS)
+        fate = GF_FATE_EACH;
+    else if (fate == GF_FATE_EACH)
+        fate = GF_FATE_WATCHED; /* derived from one of these */
+    if (family == GF_FAMILY_ARRAY || family == GF_FAMILY_TENSOR)
+        kind.shape = family == GF_FAMILY_ARRAY ? GF_SHAPE_ARRAY : GF_SHAPE_TENSOR;
     /* Classes themselves, whatever their metaclass is. Their bases always refer to them weakly. */
     if (kind.shape == GF_SHAPE_CLASS)
         fate = slot(type, GF_SLOT_FINALIZE) ? GF_FATE_BEHIND : GF_FATE_CONTAINER;
-    else if (fate == GF_FATE_CONTAINER)
+    else if ((fate == GF_FATE_ATOM || fate == GF_FATE_CONTAINER || fate == GF_FATE_EACH) &&
+             family != GF_FAMILY_STORAGE)
         kind.weakref_offset = (int32_t)type->weakref_offset;
     if (type->flags & GF_TYPE_GC)
         kind.traverse = type->traverse;
@@ -178,21 +232,9 @@ static void *find_class_dealloc(void) {
     return dealloc;
 }
 
-static const struct gf_type *find_thread_class(void) {
-    const struct gf_api *api = &gf_python.api;
-    gf_object *modules = api->PyImport_GetModuleDict();
-    gf_object *threading = modules ? api->PyDict_GetItemString(modules, "threading") : NULL;
-    gf_object *class = threading ? gf_attribute(threading, "Thread") : NULL;
-    if (class)
-        api->Py_DecRef(class); /* the module holds it, and nothing runs before we are done */
-    return class && (gf_type_of(class)->flags & GF_TYPE_CLASS) ? (const struct gf_type *)class
-                                                               : NULL;
-}
-
 bool gf_kinds_init(struct gf_kinds *kinds) {
     *kinds = (struct gf_kinds){.table.record = sizeof(struct gf_kind)};
     kinds->class_dealloc = find_class_dealloc();
-    kinds->thread_class = find_thread_class();
     return kinds->class_dealloc != NULL;
 }
 

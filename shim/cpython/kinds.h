@@ -12,28 +12,7 @@
 
 #include "base/table.h"
 #include "cpython/layout.h"
-
-/* See fates.def. */
-enum gf_fate {
-    GF_FATE_ATOM = 1,
-    GF_FATE_CONTAINER,
-    GF_FATE_BEHIND,
-    GF_FATE_LEAVE,
-    GF_FATE_WATCHED,
-    GF_FATE_END
-};
-
-/* How to find what an object refers to: all at once, or, from LIST on, one by one. */
-enum gf_shape {
-    GF_SHAPE_TRAVERSE,    /* tp_traverse */
-    GF_SHAPE_CODE,        /* attributes: code objects have no tp_traverse */
-    GF_SHAPE_CLASS,       /* tp_traverse, if the class is no static one; the dict and the names */
-    GF_SHAPE_LIST,        /* by index */
-    GF_SHAPE_TUPLE,       /* by index */
-    GF_SHAPE_SET,         /* _PySet_NextEntry */
-    GF_SHAPE_DICT,        /* PyDict_Next: tp_traverse misses the keys of all-string dicts */
-    GF_SHAPE_DICT_SUBTYPE /* the same, then tp_traverse for what the subtype adds */
-};
+#include "cpython/outside.h"
 
 struct gf_kind {
     const struct gf_type *type; /* first: the key in the table */
@@ -42,29 +21,32 @@ struct gf_kind {
     int32_t weakref_offset; /* of the list of weak references to an object; 0: has none */
     uint8_t fate, shape;
     uint8_t item_size, items_shift; /* bytes; 0: has no items that are known */
+    uint8_t family;                 /* see outside.h */
     bool keeps_hash; /* exactly str or bytes: their hash is kept in the object when it is asked for
                       */
 };
 
 struct gf_kinds {
-    struct gf_table table;              /* of struct gf_kind */
-    const struct gf_type *thread_class; /* threading.Thread, or NULL */
-    void *class_dealloc;                /* tp_dealloc of all classes that Python code defines */
+    struct gf_table table; /* of struct gf_kind */
+    void *class_dealloc;   /* tp_dealloc of all classes that Python code defines */
 };
 
-static inline enum gf_fate gf_kind_fate(const struct gf_kind *kind, const gf_object *object) {
-    if (kind->fate == GF_FATE_CONTAINER && kind->weakref_offset &&
-        *(void *const *)((const char *)object + kind->weakref_offset))
+/* Never GF_FATE_EACH. Inside. */
+static inline enum gf_fate gf_kind_fate(const struct gf_kind *kind, gf_object *object) {
+    if (kind->weakref_offset && *(void *const *)((const char *)object + kind->weakref_offset))
         return GF_FATE_WATCHED; /* somebody wants to know when it dies */
-    return (enum gf_fate)kind->fate;
+    return kind->fate == GF_FATE_EACH ? gf_outside_fate((enum gf_family)kind->family, object)
+                                      : (enum gf_fate)kind->fate;
 }
 
-/* The bytes that an object of this kind takes, with the buffers of builtin types: an estimate. What
- * an object of another type holds outside of itself is not in it. */
-static inline long gf_kind_size(const struct gf_kind *kind, const gf_object *object) {
+/* The bytes that an object of this kind takes, with the buffers of builtin types and with what
+ * outside.h knows: an estimate. What an object of another type holds outside of itself is not in
+ * it. Inside. */
+static inline long gf_kind_size(const struct gf_kind *kind, gf_object *object) {
     int64_t items = kind->item_size ? ((const struct gf_items *)object)->count : 0;
     long size = kind->size + (items > 0 ? (items >> kind->items_shift) * kind->item_size : 0);
-    return (size + 15) & ~15L; /* what an allocator hands out */
+    size = (size + 15) & ~15L; /* what an allocator hands out */
+    return kind->family ? size + gf_outside_size((enum gf_family)kind->family, object) : size;
 }
 
 /* Prepares an empty table. False: the interpreter does not show a Python class. */

@@ -7,14 +7,8 @@
 #include "cpython/interpreter.h"
 
 static bool attribute_is(gf_object *object, const char *name, int64_t expected) {
-    const struct gf_api *api = &gf_python.api;
-    gf_object *value = gf_attribute(object, name);
-    if (!value)
-        return false;
-    long number = api->PyLong_AsLong(value);
-    api->PyErr_Clear();
-    api->Py_DecRef(value);
-    return number == expected;
+    long number = 0;
+    return gf_attribute_long(object, name, &number) == 0 && number == expected;
 }
 
 static bool type_agrees(gf_object *object) {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cpython/api.h"
 
@@ -80,6 +81,10 @@ static inline bool gf_is_marked(const gf_object *object) {
 static inline bool gf_is_static_class(const gf_object *object) {
     return (gf_type_of(object)->flags & GF_TYPE_CLASS) &&
            !(((const struct gf_type *)object)->flags & GF_TYPE_HEAP);
+}
+
+static inline bool gf_type_is(const struct gf_type *type, const char *name) {
+    return type && strcmp(type->name, name) == 0;
 }
 
 /* Does the interpreter confirm all of the above? Inside. */

@@ -8,7 +8,7 @@
 
 struct gf_marked {
     long objects;  /* that became immortal */
-    long bytes;    /* of these: gf_kind_size */
+    long bytes;    /* of these, and of mortal ones that they keep: gf_kind_size */
     bool complete; /* false: memory ran out, and the rest stays as it was */
 };
 

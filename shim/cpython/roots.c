@@ -11,7 +11,7 @@
 
 /* Some entries and not one: new ones may hold None or a small int here and there. */
 static bool immortal_at(gf_object *container, enum gf_shape shape, long position) {
-    struct gf_frame frame = {container, 0, position};
+    struct gf_frame frame = {.object = container, .position = position};
     gf_object *key = NULL, *value = NULL;
     for (int i = 0; i < 8 && gf_walk_next(&frame, shape, &key, &value); i++) {
         if ((key && !gf_is_immortal(key)) || (value && !gf_is_immortal(value)))

@@ -6,6 +6,8 @@
 #include "cpython/call.h"
 #include "cpython/generation.h"
 #include "cpython/interpreter.h"
+#include "cpython/ndarray.h"
+#include "cpython/tensor.h"
 
 /* A position that no cursor has: all parts have been found, those that were pushed come first. */
 enum { PARTS_FOUND = -1 };
@@ -14,7 +16,9 @@ bool gf_walk_push(struct gf_walk *walk, gf_object *object, int64_t count_word) {
     if ((walk->depth + 1) * sizeof(struct gf_frame) > walk->stack.size &&
         !gf_memory_grow(&walk->stack, (walk->depth + 1) * sizeof(struct gf_frame)))
         return false;
-    gf_walk_frames(walk)[walk->depth++] = (struct gf_frame){object, count_word, 0};
+    gf_walk_frames(walk)[walk->depth++] =
+
+        (struct gf_frame){.object = object, .count_word = count_word, .parent = walk->current};
     return true;
 }
 
@@ -60,6 +64,14 @@ static int visit_class(struct gf_walk *walk, const struct gf_kind *kind, gf_obje
     return result;
 }
 
+/* Torch may hold the object for us alone: nobody looks at it again after this. */
+static int visit_storage(struct gf_walk *walk, gf_object *tensor) {
+    gf_object *storage = gf_tensor_storage(tensor);
+    int result = storage ? walk->visit(storage, walk) : 0;
+    gf_release(&storage, 1);
+    return result;
+}
+
 /* Parts that are found all at once. */
 static int visit_parts(struct gf_walk *walk, const struct gf_kind *kind, gf_object *object) {
     static const char *const code_parts[] = {"co_consts",         "co_names",    "co_filename",
@@ -71,9 +83,10 @@ static int visit_parts(struct gf_walk *walk, const struct gf_kind *kind, gf_obje
     if (copy.shape == GF_SHAPE_CLASS)
         return visit_class(walk, &copy, object);
     /* The collector traverses tracked objects alone; others may be half-built. */
-    if (copy.traverse && gf_python.api.PyObject_GC_IsTracked(object))
-        return copy.traverse(object, walk->visit, walk);
-    return 0;
+    if (copy.traverse && gf_python.api.PyObject_GC_IsTracked(object) &&
+        copy.traverse(object, walk->visit, walk))
+        return 1;
+    return copy.shape == GF_SHAPE_TENSOR ? visit_storage(walk, object) : 0;
 }
 
 bool gf_walk_next(struct gf_frame *frame, enum gf_shape shape, gf_object **ret_key,
@@ -85,6 +98,8 @@ bool gf_walk_next(struct gf_frame *frame, enum gf_shape shape, gf_object **ret_k
         return api->PyDict_Next(frame->object, &frame->position, ret_key, ret_value);
     if (shape == GF_SHAPE_SET)
         return api->_PySet_NextEntry(frame->object, &frame->position, ret_value, &hash);
+    if (shape == GF_SHAPE_ARRAY)
+        return gf_array_next(frame->object, &frame->position, ret_value);
     bool list = shape == GF_SHAPE_LIST;
     long size = list ? api->PyList_Size(frame->object) : api->PyTuple_Size(frame->object);
     if (frame->position >= size)

@@ -21,7 +21,12 @@ struct gf_frame {
     gf_object *object;
     int64_t count_word; /* before it was marked */
     long position;      /* index, or the cursor of PyDict_Next and _PySet_NextEntry */
+    long parent;        /* the frame that pushed this one, or -1 */
+    long kept;          /* bytes of mortal objects that are kept by this one; the visitor's */
 };
+
+/* So far up is looked for what keeps an object: chains of mortal objects may be long. */
+enum { GF_WALK_CLOSE = 16 };
 
 struct gf_walk {
     /* Called for whatever is found, with the walk: pushes what is to be looked behind. Returns 0,
