@@ -212,8 +212,9 @@ static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *
         kind.traverse = type->traverse;
     if (!kind.traverse && kind.shape == GF_SHAPE_TRAVERSE)
         fate = without_parts(fate);
-    const void *exact = type;
-    kind.keeps_hash = exact == gf_python.api.PyUnicode_Type || exact == gf_python.api.PyBytes_Type;
+    /* numpy.str_ as well */
+    kind.keeps_hash =
+        !(type->flags & GF_TYPE_HEAP) && type->flags & (GF_TYPE_UNICODE | GF_TYPE_BYTES);
     kind.fate = (uint8_t)fate;
     measure(kinds, type, &kind);
     return kind;

@@ -22,8 +22,7 @@ struct gf_kind {
     uint8_t fate, shape;
     uint8_t item_size, items_shift; /* bytes; 0: has no items that are known */
     uint8_t family;                 /* see outside.h */
-    bool keeps_hash; /* exactly str or bytes: their hash is kept in the object when it is asked for
-                      */
+    bool keeps_hash; /* str or bytes, and no class: the hash is kept in it when it is asked for */
 };
 
 struct gf_kinds {

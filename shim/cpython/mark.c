@@ -109,10 +109,8 @@ static int visit(gf_object *object, void *context) {
     case GF_FATE_EACH: /* not an answer */
         break;
     }
-    /* one that was spared has been looked behind; if one object alone holds it, nobody comes again
-     */
-    if (fate == GF_FATE_CONTAINER && object->count_low > 1 &&
-        gf_addresses_have(&walk->seen, object))
+    /* one that was spared has been looked behind, and what is behind may not be found again */
+    if (fate == GF_FATE_CONTAINER && gf_addresses_have(&walk->seen, object))
         return 0;
     if (kind->keeps_hash)
         gf_python.api.PyObject_Hash(object); /* or the first worker to ask copies the page */

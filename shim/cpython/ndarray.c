@@ -107,33 +107,35 @@ enum gf_fate gf_array_fate(gf_object *object) {
         return GF_FATE_END; /* its end warns */
     if (!(array->flags & OWNS_DATA))
         return GF_FATE_CONTAINER;
-    if (number == OBJECTS)
-        return GF_FATE_BEHIND;
     if (number >= 0 && number < NUMBERS_END && number != RECORDS)
-        return GF_FATE_LEAVE;
-    return gf_attribute_truth(&array->descr->object, "hasobject") == 0 ? GF_FATE_LEAVE
+        return GF_FATE_BEHIND;
+    return gf_attribute_truth(&array->descr->object, "hasobject") == 0 ? GF_FATE_BEHIND
                                                                        : GF_FATE_END;
 }
 
-/* Whatever the strides are, what an array owns is one block with an object at each place. */
+/* What it owns is one block with an object at each place, whatever the strides are. */
+static int64_t objects_of(const struct array *array) {
+    int64_t count = array->flags & OWNS_DATA && array->descr->number == OBJECTS;
+    for (int i = 0; i < array->dimensions; i++)
+        count *= array->lengths[i];
+    return count;
+}
+
 bool gf_array_next(gf_object *object, long *position, gf_object **ret_part) {
     const struct array *array = (const struct array *)object;
-    if (!(array->flags & OWNS_DATA)) {
-        if (*position > 0 || !array->base)
-            return false;
-        *position = 1;
+    enum { DTYPE, BASE, ITEMS };
+    *ret_part = NULL;
+    if (*position == DTYPE) {
+        *position = BASE;
+        *ret_part = &array->descr->object;
+    } else if (*position == BASE) {
+        *position = ITEMS;
         *ret_part = array->base;
-        return true;
     }
-    int64_t size = array->descr->number == OBJECTS;
-    for (int i = 0; i < array->dimensions; i++)
-        size *= array->lengths[i];
-    while (*position < size) {
-        *ret_part = array->data[(*position)++];
-        if (*ret_part)
-            return true; /* NULL stands for None */
-    }
-    return false;
+    int64_t count = *ret_part ? 0 : objects_of(array);
+    while (!*ret_part && *position - ITEMS < count)
+        *ret_part = array->data[(*position)++ - ITEMS]; /* NULL stands for None */
+    return *ret_part != NULL;
 }
 
 long gf_array_size(gf_object *object) {
@@ -141,4 +143,18 @@ long gf_array_size(gf_object *object) {
     if (((const struct array *)object)->flags & OWNS_DATA)
         gf_attribute_long(object, "nbytes", &bytes);
     return bytes;
+}
+
+bool gf_is_dtype(const struct gf_type *type) {
+    while (type && !gf_type_is(type, "numpy.dtype"))
+        type = gf_python.api.PyType_GetSlot((gf_object *)(uintptr_t)type, GF_SLOT_BASE);
+    return type != NULL;
+}
+
+/* The names and fields of one are made by numpy alone. */
+enum gf_fate gf_dtype_fate(gf_object *dtype) {
+    gf_object *metadata = gf_attribute(dtype, "metadata");
+    bool none = metadata && gf_type_is(gf_type_of(metadata), "NoneType");
+    gf_release(&metadata, 1);
+    return none ? GF_FATE_ATOM : GF_FATE_LEAVE;
 }

@@ -50,6 +50,8 @@ enum gf_family gf_outside_family(const struct gf_type *type, const struct gf_typ
         return GF_FAMILY_BUFFER;
     if (gf_is_array(type))
         return GF_FAMILY_ARRAY;
+    if (gf_is_dtype(type))
+        return GF_FAMILY_DTYPE;
     if (gf_is_tensor(type))
         return GF_FAMILY_TENSOR;
     return gf_is_storage(type) ? GF_FAMILY_STORAGE : GF_FAMILY_NONE;
@@ -61,6 +63,8 @@ enum gf_fate gf_outside_fate(enum gf_family family, gf_object *object) {
         return fate_of_buffer(object);
     case GF_FAMILY_ARRAY:
         return gf_array_fate(object);
+    case GF_FAMILY_DTYPE:
+        return gf_dtype_fate(object);
     case GF_FAMILY_TENSOR:
         return gf_tensor_fate(object);
     case GF_FAMILY_STORAGE:
@@ -82,6 +86,7 @@ long gf_outside_size(enum gf_family family, gf_object *object) {
         return gf_array_size(object);
     case GF_FAMILY_STORAGE:
         return gf_storage_size(object);
+    case GF_FAMILY_DTYPE:
     case GF_FAMILY_TENSOR:
     case GF_FAMILY_NONE:
         break;

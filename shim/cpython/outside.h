@@ -16,6 +16,7 @@ enum gf_family {
     GF_FAMILY_BUFFER,  /* memoryview */
     GF_FAMILY_NUMBERS, /* array.array, and Python classes over it */
     GF_FAMILY_ARRAY,   /* exactly numpy.ndarray */
+    GF_FAMILY_DTYPE,   /* numpy.dtype and what is derived from it */
     GF_FAMILY_TENSOR,  /* exactly torch.Tensor */
     GF_FAMILY_STORAGE  /* exactly torch.UntypedStorage */
 };

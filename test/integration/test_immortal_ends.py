@@ -157,6 +157,28 @@ CYCLE.it = None
     )
 
 
+def test_what_holds_a_function_that_holds_something_with_an_end_ends_too(python, in_both):
+    in_both(
+        python,
+        """
+import collections, functools
+class Mortal:
+    def __init__(self, name): self.name = name
+    def __del__(self): say("end of", self.name)
+PARTIAL = [functools.partial(print, Mortal("an argument"))]
+CALLS = {"it": functools.partial(print, {"a": [Mortal("a part of an argument")]})}
+MANY = collections.deque({"it": functools.partial(print, Mortal("one of three"))} for _ in range(3))
+""",
+        """
+PARTIAL = None
+CALLS = None
+MANY.pop()
+say_all("two")
+MANY = None
+""",
+    )
+
+
 def test_temporary_files_are_closed_and_removed(python, in_both):
     in_both(
         python,
