@@ -86,8 +86,9 @@ long gf_outside_size(enum gf_family family, gf_object *object) {
         return gf_array_size(object);
     case GF_FAMILY_STORAGE:
         return gf_storage_size(object);
-    case GF_FAMILY_DTYPE:
     case GF_FAMILY_TENSOR:
+        return GF_TENSOR_SIZE;
+    case GF_FAMILY_DTYPE:
     case GF_FAMILY_NONE:
         break;
     }

@@ -19,6 +19,9 @@ enum gf_fate gf_tensor_fate(gf_object *tensor);
 /* A new reference; NULL: has none, or not in the memory of this process. */
 gf_object *gf_tensor_storage(gf_object *tensor);
 
+/* Bytes of the C++ objects behind one, but its data: measured, 2.7 and 2.14. */
+enum { GF_TENSOR_SIZE = 300 };
+
 /* END: shared with other processes, or mapped from a file. */
 enum gf_fate gf_storage_fate(gf_object *storage);
 

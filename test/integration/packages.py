@@ -27,7 +27,9 @@ def read(thing):
     elif type(thing).__name__ == "ndarray":
         thing.shape
         if thing.dtype == object: read(thing.tolist())
-    else:
+    elif type(thing).__name__ in ("Attrs", "Model"):
+        read(thing.x), read(thing.y)
+    elif isinstance(thing, (str, bytes)):
         hash(thing)
 gc.disable()
 for kind, records in DATA.items():
