@@ -27,7 +27,7 @@ static long *place_of(struct counting *counting) {
         if (gf_is_marked(holder))
             return &counting->counted.marked;
         const struct gf_kind *kind = gf_walk_kind(walk, holder);
-        if (kind && lasts(gf_kind_fate(kind, holder)))
+        if (kind && !gf_is_immortal(holder) && lasts(gf_kind_fate(kind, holder)))
             return &counting->counted.fresh;
         i = gf_walk_frames(walk)[i].parent;
     }
