@@ -67,9 +67,16 @@ static enum gf_fate fate_of_c_type(const struct gf_type *type) {
     return is_builtin(type) ? GF_FATE_BEHIND : GF_FATE_WATCHED;
 }
 
+/* Did Python code define it? msgspec gives its classes a deallocator of its own, which does the
+ * same: it calls the finalizer, clears weak references and fields (src/msgspec/_core.c, 0.23). */
+static bool is_class(const struct gf_kinds *kinds, const struct gf_type *type) {
+    return slot(type, GF_SLOT_DEALLOC) == kinds->class_dealloc ||
+           gf_type_is(gf_type_of(&type->object), "msgspec._core.StructMeta");
+}
+
 /* The first base that Python code did not define: its deallocator is the one that counts. */
 static const struct gf_type *c_base(const struct gf_kinds *kinds, const struct gf_type *type) {
-    while (type && slot(type, GF_SLOT_DEALLOC) == kinds->class_dealloc)
+    while (type && is_class(kinds, type))
         type = slot(type, GF_SLOT_BASE);
     return type;
 }
@@ -191,9 +198,8 @@ static enum gf_fate without_parts(enum gf_fate fate) {
 }
 
 static struct gf_kind judge(const struct gf_kinds *kinds, const struct gf_type *type) {
-    bool is_class = slot(type, GF_SLOT_DEALLOC) == kinds->class_dealloc;
     struct gf_kind kind = {.type = type, .shape = (uint8_t)shape_of(type)};
-    enum gf_fate fate = is_class ? fate_of_class(kinds, type) : fate_of_c_type(type);
+    enum gf_fate fate = is_class(kinds, type) ? fate_of_class(kinds, type) : fate_of_c_type(type);
     enum gf_family family = gf_outside_family(type, c_base(kinds, type));
     kind.family = (uint8_t)family;
     if (family != GF_FAMILY_NONE && family != GF_FAMILY_NUMBERS)

@@ -1,8 +1,8 @@
-"""GCFREEZE_MODE=immortal: what data sets are made of, with pandas, PyArrow, SciPy, attrs and pydantic."""
+"""GCFREEZE_MODE=immortal: what data sets are made of, with pandas, PyArrow, SciPy, attrs, msgspec and pydantic."""
 
 import pytest
 from immortal import whole
-from packages import copied, packaged
+from datasets import copied, packaged
 
 
 @pytest.fixture
@@ -11,7 +11,7 @@ def interpreter():
 
 
 FRAMES = """
-import attrs, decimal, pydantic
+import attrs, msgspec, pydantic
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +23,12 @@ class Attrs:
 class Model(pydantic.BaseModel):
     x: int
     y: list
+class Struct(msgspec.Struct, weakref=True):
+    x: int
+    y: list
+class Finalized(msgspec.Struct):
+    x: int
+    def __del__(self): say("end of a structure")
 def column(make):
     return pd.DataFrame({"it": pd.Series([make(i) for i in range(4000)], dtype=object), "number": range(4000)})
 def cells(frame): return frame["it"].array._ndarray
@@ -36,6 +42,7 @@ KINDS = {
     "categories": lambda i: [i + 1000, CODES.categories.array._ndarray[i:i + 1]],
     "time": lambda i: [pd.Timestamp(i, unit="s"), pd.Timedelta(i, unit="s"), pd.Interval(i, i + 1), pd.Period("2020-01"), pd.NaT, pd.NA],
     "attrs": lambda i: Attrs(i + 1000, [i]),
+    "msgspec": lambda i: Struct(i + 1000, [i]),
     "pydantic": lambda i: Model(x=i + 1000, y=[i]),
 }
 """
@@ -55,6 +62,9 @@ FILE = tempfile.NamedTemporaryFile(suffix=".arrow")
 with pa.OSFile(FILE.name, "wb") as out:
     with pa.ipc.new_file(out, pa.schema([("a", pa.int64())])) as writer:
         writer.write(pa.record_batch({"a": list(range(2000))}))
+STRUCTS = {"it": Struct(1, [2]), "held": Struct(2, []), "end": Finalized(3)}
+import weakref
+REFERENCE = weakref.ref(STRUCTS["held"], lambda _: say("end of what is held"))
 def mapped(): return sum(FILE.name in line for line in open("/proc/self/maps"))
 def read(): return pa.ipc.open_file(pa.memory_map(FILE.name)).read_all()
 TABLE, RECORDS = {"it": read()}, [{"id": 1, "it": read()["a"].chunk(0).to_numpy()[10:20]}, {"id": 2, "it": read()["a"][7]}]
@@ -86,10 +96,12 @@ say_all([record["it"].tolist() for record in SCALARS[1:2]], SCALARS[0]["it"].as_
 THINGS[0].y.append(3)
 THINGS[1].y.append(3)
 say_all(THINGS, THINGS[2] + pd.Timedelta("1h"), THINGS[2] + THINGS[3], THINGS[1].model_dump_json(), pd.NaT is pd.NaT)
-say_all(INDEX.loc["key 7"], CODES.codes[5], TEXTS["it"].str.upper()[3], COLUMN["it"][4])
+say_all(STRUCTS["it"], msgspec.json.encode(STRUCTS["it"]), INDEX.loc["key 7"], CODES.codes[5], TEXTS["it"].str.upper()[3], COLUMN["it"][4])
 COLUMN["it"][4]["a"].append(1)
 COLUMN.loc[5, "it"] = "new"
 del FRAME, SLICE, VIEW
+del STRUCTS["held"], STRUCTS["end"]
+STRUCTS["it"].y = [3]
 say_all(COLUMN["it"][4], COLUMN["it"][5], len(COLUMN))
 """
 

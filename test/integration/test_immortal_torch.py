@@ -2,7 +2,7 @@
 
 import pytest
 from immortal import whole
-from packages import REPLACED, copied, modes_and_growth, packaged, start
+from datasets import REPLACED, copied, modes_and_growth, packaged, start
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Programs with data sets of packages, for GCFREEZE_MODE=immortal."""
+"""Programs with data sets of many kinds, for GCFREEZE_MODE=immortal."""
 
 from types import SimpleNamespace
 
@@ -27,7 +27,7 @@ def read(thing):
     elif type(thing).__name__ == "ndarray":
         thing.shape
         if thing.dtype == object: read(thing.tolist())
-    elif type(thing).__name__ in ("Attrs", "Model"):
+    elif type(thing).__name__ in ("Attrs", "Model", "Struct", "Plain", "Slotted", "Frozen"):
         read(thing.x), read(thing.y)
     elif isinstance(thing, (str, bytes)):
         hash(thing)
