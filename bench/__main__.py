@@ -29,6 +29,7 @@ NAMES = [
     "scaling",
     "immortal",
     "reshare",
+    "data",
     "collect",
     "fork",
     "exec",

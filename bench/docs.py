@@ -159,6 +159,7 @@ def write(data, root=ROOT):
         "trees": trees,
         "others": find_trees(data, "documents", "model", "holes"),
         **applications(data),
+        "data_sets": data.get("data_sets", []),
         "must": must.rows(data),
         "must_here": [*must.of_applications(data), *must.of_warm_starts(data)],
         "plots": {one["what"]: plots.slug(one["what"]) + ".svg" for one in data["series"]},

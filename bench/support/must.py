@@ -109,6 +109,36 @@ def of_warm_starts(data):
             yield row("first-" + workload, what % (workload, REQUESTS), subject, "≤", 0.7, ratio)
 
 
+def of_data_sets(data):
+    """What is beyond a bound for CPU tensors is told without one."""
+    plain, start = "own memory of a worker ÷ nothing", "3.12 and later, immortal, %s: %s"
+    wanted = [
+        ("data-own", "numbers", "to_nothing", "own, MB", "≤", 0.03, plain),
+        ("data-tree", "numbers", "to_nothing", "tree, MB", "≤", 0.4, "memory of all processes ÷ nothing"),
+        ("data-cpu", "numbers", "to_nothing", "CPU, s", "≤", 0.9, "CPU time ÷ nothing"),
+        ("data-items", "numbers", "to_nothing", "items/s", "≥", 1, "items a second ÷ nothing"),
+        ("data-highest", "numbers", "to_pickled", "highest, MB", "≤", 0.85, "most memory ÷ pickled"),
+        ("data-first", "numbers", "added", "first start, ms", "≤", 500, "first start of a worker, added"),
+        ("data-later", "numbers", "added", "later starts, ms", "≤", 5, "later starts of a worker, added"),
+        ("data-arrays", "ndarray", "to_nothing", "own, MB", "≤", 0.3, plain),
+    ]
+    for key, holds, ratio, measure, relation, bound, what in wanted:
+        for one in data.get("data_sets", ()):
+            found = one["contenders"]["immortal"][ratio]
+            if one["holds"] == holds and wanted_size(one, data) and found and measure in found:
+                subject = "CPython %s%s" % (one["python"], ", torch" if one["loader"] == "torch" else "")
+                size = "{:,} records{}, {} workers".format(
+                    one["records"], " with an ndarray" if holds == "ndarray" else "", one["workers"]
+                )
+                unit = "ms" if ratio == "added" else ""
+                yield row(key, start % (size, what), subject, relation, bound, found[measure], unit)
+
+
+def wanted_size(one, data):
+    """Of records without arrays, the bounds are for a million; a quick run has one size."""
+    return one["workers"] == FEW and (data["quick"] or one["holds"] != "numbers" or one["records"] == 1_000_000)
+
+
 def of_memory(data):
     """(key, text, contender, ratio, moment, bound, whether the version counts)"""
     immortal = "3.12 and later, "
@@ -180,7 +210,7 @@ def of_forks(data):
 
 def rows(data):
     """In the order of the table; those that this run has measured."""
-    parts = of_applications, of_warm_starts, of_memory, of_speed, of_exits, of_forks
+    parts = of_applications, of_warm_starts, of_data_sets, of_memory, of_speed, of_exits, of_forks
     return [one for part in parts for one in part(data)]
 
 

@@ -75,6 +75,40 @@ class Tree:
 
 
 @dataclass
+class DataSet:
+    """What it costs to load a data set in forked workers. All values are spreads (bench/support/spread.py)."""
+
+    python: str
+    records: int
+    workers: int
+    holds: str  # of a record, besides its numbers: "numbers" (nothing), "ndarray", "tensor"
+    loader: str  # "own" or "torch"
+    runs: int
+    contenders: dict  # {name: {"measures": {measure: spread}, "to_nothing": {...}, ...}}
+
+    def machine(self):
+        return asdict(self)
+
+    @property
+    def title(self):
+        what = {"numbers": "", "ndarray": " with an ndarray each", "tensor": " with a CPU tensor each"}
+        loader = ", torch's DataLoader" if self.loader == "torch" else ""
+        return "{:,} records{}, {} workers{}".format(self.records, what[self.holds], self.workers, loader)
+
+    def show(self, console):
+        title = "%s, CPython %s: median of %d" % (self.title, self.python, self.runs)
+        console.print(title, style="bold", markup=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("", no_wrap=True)
+        rows = list(self.contenders.values())
+        for name in self.contenders:
+            table.add_column(name, justify="right", no_wrap=True)
+        for measure in rows[0]["measures"]:
+            table.add_row(measure, *[number(row["measures"][measure]) for row in rows])
+        console.print(table)
+
+
+@dataclass
 class Speed:
     """Two servers under the same load at once. Ratios are the contender's to the other's."""
 

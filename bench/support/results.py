@@ -8,15 +8,16 @@ from pathlib import Path
 
 from bench.support.figure import Figure
 from bench.support.projection import Projection
-from bench.support.result import Skip, Speed, Tree
+from bench.support.result import DataSet, Skip, Speed, Tree
 from bench.support.series import Series
 
-VERSION = 3
+VERSION = 4
 SECTIONS = {
     Figure: "figures",
     Series: "series",
     Tree: "trees",
     Speed: "speeds",
+    DataSet: "data_sets",
     Projection: "projections",
     Skip: "skips",
 }

@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.support.figure import Figure
 from bench.support.projection import Projection
-from bench.support.result import MOMENTS, Skip, Speed, Tree
+from bench.support.result import MOMENTS, DataSet, Skip, Speed, Tree
 from bench.support.results import Results
 from bench.support.series import Series
 from bench.support.spread import spread
@@ -110,6 +110,25 @@ def speed(p99=1.0, contender="immortal"):
     return Speed("3.13.0", 150, contender, "nothing", 6, 8, 2, measures)
 
 
+MEGABYTES = {"nothing": 400, "pickled": 2, "immortal": 8}
+
+
+def data_part(name, own):
+    measures = {"own, MB": own, "tree, MB": 100, "items/s": 1000, "CPU, s": 2, "highest, MB": 500}
+    starts = {"first start, ms": 300, "later starts, ms": 1}
+    return {
+        "measures": {key: around(value) for key, value in {**measures, **starts}.items()},
+        "to_nothing": {**{key: around(own / 400) for key in {**measures, **starts}}, "items/s": around(1.2)},
+        "to_pickled": {key: around(0.8) for key in {**measures, **starts}},
+        "added": {key: around(value) for key, value in starts.items()},
+    }
+
+
+def data_set(records=1_000_000, workers=4, holds="numbers", loader="own", **own):
+    contenders = {name: data_part(name, value) for name, value in {**MEGABYTES, **own}.items()}
+    return DataSet("3.13.0", records, workers, holds, loader, 1, contenders)
+
+
 @pytest.fixture
 def finds():
     """One of each kind, at least."""
@@ -122,6 +141,8 @@ def finds():
         application("catalogue", default=30),
         application("shop", default=600),
         speed(),
+        data_set(),
+        data_set(holds="ndarray", records=200_000),
         Figure("time added to true", "true", "us", {"without": 300.0, "with": 350.0}, 50.0, 100),
         Figure("time added to a script", "3.13.0", "%", {"without": 1.0}, 0.1, None, (-0.2, 0.4)),
         Series("os.fork", "heap", "MB", "ms", rows),

@@ -172,6 +172,14 @@ def test_a_partial_run_is_a_shorter_page(root, results):
     assert "Throughput" not in text
 
 
+def test_data_sets_are_told_where_they_were_measured(root, results):
+    text = written(root, results.data)
+    assert "**1,000,000 records, 4 workers**, our loader" in text and "200,000 records with an ndarray each" in text
+    assert rows(text, "own, MB")[0][1:] == ["400", "2.0", "8.0"]
+    older = {name: found for name, found in results.data.items() if name != "data_sets"}
+    assert "Data sets" not in written(root, older)
+
+
 def test_growth_and_what_it_would_lead_to_are_told(root, results):
     text = written(root, results.data)
     assert "os.fork" in text and "1,000 workers" in text

@@ -2,14 +2,16 @@
 
 from bench.support import must
 from bench.support.figure import Figure
-from conftest import application, speed, tree
+from conftest import application, data_set, speed, tree
 
 
 def data(*finds):
     return {
         "trees": [one.machine() for one in finds if type(one).__name__ == "Tree"],
         "speeds": [one.machine() for one in finds if type(one).__name__ == "Speed"],
+        "data_sets": [one.machine() for one in finds if type(one).__name__ == "DataSet"],
         "figures": [],
+        "quick": False,
     }
 
 
@@ -87,6 +89,31 @@ def test_the_library_s_own_part_of_a_fork_of_four_gigabytes():
     figure = Figure(what, "3.13.0, first", "ms", {"lowest": 0.1, "highest": 0.3}, 0.2, 1)
     (row,) = must.rows({**data(), "figures": [figure.machine()]})
     assert row.within and (row.limit, row.found) == ("≤ 1 ms", "0.2 ms [0.1, 0.3]")
+
+
+def test_a_data_set_of_a_million_records_in_four_workers():
+    (own,) = rows("data-own", data_set(immortal=8), data_set(100_000), data_set(workers=8))
+    assert own.within and own.what.startswith("3.12 and later, immortal, 1,000,000 records, 4 workers: ")
+    (own,) = rows("data-own", data_set(immortal=20))
+    assert not own.within
+    (first,) = rows("data-first", data_set())
+    assert (first.limit, first.found) == ("≤ 500 ms", "300 ms [270, 330]")
+    (highest,) = rows("data-highest", data_set())
+    assert highest.within and highest.value == 0.8
+
+
+def test_data_sets_are_told_apart_by_their_loader_and_what_records_hold():
+    found = rows("data-own", data_set(), data_set(loader="torch"), data_set(holds="ndarray"))
+    assert [row.subject for row in found] == ["CPython 3.13.0", "CPython 3.13.0, torch"]
+    (row,) = rows("data-arrays", data_set(200_000, holds="ndarray", immortal=200))
+    assert not row.within and "with an ndarray" in row.what
+    assert not rows("data-arrays", data_set(holds="tensor"))
+
+
+def test_a_data_set_without_a_control_group_has_no_highest():
+    one = data_set()
+    del one.contenders["immortal"]["to_pickled"]["highest, MB"]
+    assert rows("data-own", one) and not rows("data-highest", one)
 
 
 def test_a_row_is_missing_where_nothing_was_measured():

@@ -30,7 +30,7 @@ def test_results_are_as_the_schema_says(results):
 
 def test_each_section_is_described_in_full(results):
     """Nothing slips through: a row that the schema does not know is refused."""
-    for section in ("figures", "series", "projections", "trees", "speeds", "skips"):
+    for section in ("figures", "series", "projections", "trees", "speeds", "data_sets", "skips"):
         data = read(results)
         data[section][0]["unknown"] = 1
         with pytest.raises(jsonschema.ValidationError):
