@@ -2,7 +2,7 @@
 
 import pytest
 from immortal import whole
-from datasets import copied, packaged
+from kinds import copied, packaged
 
 
 @pytest.fixture

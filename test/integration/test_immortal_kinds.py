@@ -2,7 +2,7 @@
 
 import pytest
 from immortal import immortal_pythons, in_both, start
-from datasets import copied
+from kinds import copied
 
 KINDS = """
 import array, collections, dataclasses, datetime, decimal, enum, fractions, pathlib, re, types, typing, uuid, zoneinfo

@@ -2,7 +2,7 @@
 
 import pytest
 from immortal import whole
-from datasets import REPLACED, copied, modes_and_growth, packaged, start
+from kinds import REPLACED, copied, modes_and_growth, packaged, start
 
 
 @pytest.fixture
