@@ -1,6 +1,6 @@
 """Writes docs/performance.md, its plots and the README's table from the results of a run. Prose is in
 bench/templates/; every figure comes from the results. Those of `site` alone are enough for the README
-and for the part of the page that shows them.
+and for the part of the page that shows them, those of `data` alone for their part of the page.
 
 usage: script/bench-docs RESULTS.json
 """
@@ -27,6 +27,8 @@ from bench.workloads.site import warm
 TEMPLATES = Path(__file__).parent / "templates"
 BEGIN = "<!-- script/bench-docs writes from here -->"
 END = "<!-- to here -->"
+DATA_BEGIN = "<!-- script/bench-docs writes data sets from here -->"
+DATA_END = "<!-- data sets to here -->"
 CLEARLY = 0.98
 
 
@@ -132,16 +134,17 @@ def environment():
     found.globals.update(pages={name: len(one.visits.PAGES) for name, one in REAL.items()})
     found.globals.update(warm_pages=len(warm.PAGES), paths=REAL["site"].warm["paths"])
     found.globals.update(requests=REQUESTS, rounds=ROUNDS, best=best, begin=BEGIN, end=END)
+    found.globals.update(data_begin=DATA_BEGIN, data_end=DATA_END)
     return found
 
 
-def between_marks(path, new):
+def between_marks(path, new, marks=(BEGIN, END)):
     text = path.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise Incomplete("%s has lost its marks, %s and %s" % (path.name, BEGIN, END))
-    return "%s%s\n%s%s%s" % (before, BEGIN, new, END, after)
+        raise Incomplete("%s has lost its marks, %s and %s" % (path.name, *marks))
+    return "%s%s\n%s%s%s" % (before, begin, new, end, after)
 
 
 def tidy(text):
@@ -152,14 +155,32 @@ def tidy(text):
 
 def write(data, root=ROOT):
     """Either everything that the results are enough for or, where something is missing, nothing."""
+    if data["trees"]:
+        write_servers(data, root)
+    elif data.get("data_sets"):
+        write_data_sets(data, root)
+    else:
+        raise Incomplete("the results hold no run of `site` or `data`")
+
+
+def tables_of_data_sets(data):
+    return {"data": data, "data_sets": data.get("data_sets", []), "must_data": list(must.of_data_sets(data))}
+
+
+def write_data_sets(data, root):
+    page = root / "docs" / "performance.md"
+    new = tidy(environment().get_template("data.md").render(tables_of_data_sets(data)))
+    write_whole(page, between_marks(page, new, (DATA_BEGIN, DATA_END)))
+
+
+def write_servers(data, root):
     templates, trees = environment(), find_trees(data, "catalogue")
     context = {
-        "data": data,
         "main": headline(trees),
         "trees": trees,
         "others": find_trees(data, "documents", "model", "holes"),
         **applications(data),
-        "data_sets": data.get("data_sets", []),
+        **tables_of_data_sets(data),
         "must": must.rows(data),
         "must_here": [*must.of_applications(data), *must.of_warm_starts(data)],
         "plots": {one["what"]: plots.slug(one["what"]) + ".svg" for one in data["series"]},

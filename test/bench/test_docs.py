@@ -205,3 +205,17 @@ def test_a_default_that_is_the_best_has_none_beside_it(root, results):
     docs.write(data, root)
     row = "| 1,340 | 400 (-70 %) | the same | 1,340 | 400 (-70 %) | the same |"
     assert row in (root / "README.md").read_text()
+
+
+def test_those_of_data_sets_alone_are_enough_for_their_part(root, results):
+    before = PAGE + "%s\nold sets\n%s\nlast\n" % (docs.DATA_BEGIN, docs.DATA_END)
+    (root / "docs" / "performance.md").write_text(before)
+    readme = (root / "README.md").read_text()
+    text = written(root, {**results.data, "trees": []})
+    head, _, rest = text.partition(docs.DATA_BEGIN)
+    part, _, tail = rest.partition(docs.DATA_END)
+    assert (head, tail) == (before.split(docs.DATA_BEGIN)[0], before.split(docs.DATA_END)[1])
+    assert "## Data sets in forked workers" in part and "own memory of a worker ÷ nothing" in part
+    assert (root / "README.md").read_text() == readme
+    with pytest.raises(docs.Incomplete, match="no run of `site` or `data`"):
+        docs.write({**results.data, "trees": [], "data_sets": []}, root)
