@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import recipes
 from conftest import LIBRARY, PYTHONS, ROOT, environment, run
-from datasets import packaged
 from immortal import immortal_from
+from kinds import packaged
 
 # What the page calls the reader's own. A worker notes down what it has for itself while it reads.
 PROJECT = """
