@@ -136,13 +136,14 @@ struct gf_runtime {
 
     /* Inside, after a NULL from immortal_obstacle and right before immortalize, which may be left
      * out. `lost` and `live` are those of an earlier call as long as little was made immortal
-     * since. All 0: nothing has been made immortal so far. False: memory ran out. */
-    bool (*weigh)(struct gf_balance *ret);
+     * since. All 0: nothing has been made immortal so far. False: memory ran out. `handed`: of what
+     * the child is handed as well, as immortalize will be told. */
+    bool (*weigh)(bool handed, struct gf_balance *ret);
 
-    /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold and
-     * the child is handed, and returns how many objects became so. False in *ret_complete: memory
-     * ran out on the way. */
-    long (*immortalize)(bool *ret_complete);
+    /* Inside, after a NULL from immortal_obstacle. Makes immortal what the loaded modules hold,
+     * with `handed` also what the child is handed, and returns how many objects became so. False in
+     * *ret_complete: memory ran out on the way. */
+    long (*immortalize)(bool handed, bool *ret_complete);
 
     /* Inside, after a NULL from immortal_obstacle. The same for an object and what hangs from it:
      * somebody asked for it, so it never counts as lost. */

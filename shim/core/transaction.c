@@ -5,17 +5,23 @@
 #include "core/pickled.h"
 #include "core/warmup.h"
 
+/* In a server that does not know of it, each job may be handed something else (Ansible's tasks have
+ * variables of their own), and would leave it behind. */
+static bool handed_too(void) {
+    return gf_session.config.mode == GF_MODE_IMMORTAL;
+}
+
 static void immortalize(struct gf_event *event) {
     const struct gf_runtime *runtime = gf_session.runtime;
     struct gf_balance balance;
-    if (!runtime->weigh(&balance))
+    if (!runtime->weigh(handed_too(), &balance))
         return; /* nobody knows what it would cost: not this time */
     if (!gf_policy_may_mark(&balance)) {
         gf_mode_only_freeze(&balance);
         return;
     }
     event->immortal = true;
-    event->marked = runtime->immortalize(&event->complete);
+    event->marked = runtime->immortalize(handed_too(), &event->complete);
 }
 
 /* Suspended, because up to 3.11 any allocation may start a collection; and a collection of our own
@@ -84,7 +90,7 @@ static void warm_up(enum gf_moment moment, enum gf_caller caller) {
 static long count_new(enum gf_moment moment) {
     const struct gf_session *s = &gf_session;
     long objects = s->runtime->count_new(moment, s->config.min_new);
-    if (!s->immortal || s->freezes == 0 || objects >= s->config.min_new)
+    if (!s->immortal || !handed_too() || s->freezes == 0 || objects >= s->config.min_new)
         return objects;
     long handed = s->runtime->count_handed(s->config.min_new);
     return handed > objects ? handed : objects;

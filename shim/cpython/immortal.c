@@ -28,7 +28,11 @@ static long unmarkable;
 
 /* What is held by variables alone is neither made immortal nor lost: a data set that another fork's
  * child is handed. */
-enum { MARKED = GF_ROOTS_MODULES | GF_ROOTS_HANDED, HELD = MARKED | GF_ROOTS_VARIABLES };
+enum { HELD = GF_ROOTS_MODULES | GF_ROOTS_HANDED | GF_ROOTS_VARIABLES };
+
+static unsigned marked_from(bool handed) {
+    return GF_ROOTS_MODULES | (handed ? GF_ROOTS_HANDED : 0);
+}
 
 /* A count visits the whole heap. It comes when what is marked without one would be more than this
  * part of the heap. */
@@ -140,14 +144,14 @@ static bool count(void) {
     return true;
 }
 
-bool gf_immortal_weigh(struct gf_balance *ret) {
+bool gf_immortal_weigh(bool handed, struct gf_balance *ret) {
     struct gf_counted found = {0};
     if (totals.marked == 0) {
         totals.counted = true; /* nothing is lost */
         *ret = (struct gf_balance){0};
         return true;
     }
-    if (!gf_count(MARKED, false, &found))
+    if (!gf_count(marked_from(handed), false, &found))
         return false;
     totals.counted = totals.uncounted + found.fresh >= totals.live / UNCOUNTED_PART;
     if (totals.counted && !count())
@@ -161,14 +165,14 @@ long gf_immortal_handed(long most) {
     return found > unmarkable ? found - unmarkable : 0;
 }
 
-long gf_immortal_walk(bool *ret_complete) {
-    struct gf_marked marked = gf_mark(marker(), MARKED, NULL);
+long gf_immortal_walk(bool handed, bool *ret_complete) {
+    struct gf_marked marked = gf_mark(marker(), marked_from(handed), NULL);
     *ret_complete = marked.complete;
     if (totals.marked == 0)
         totals.live = marked.bytes;
     totals.marked += marked.bytes;
     totals.uncounted = totals.counted ? 0 : totals.uncounted + marked.bytes;
-    long left = gf_count_fresh(GF_ROOTS_HANDED, LONG_MAX);
+    long left = handed ? gf_count_fresh(GF_ROOTS_HANDED, LONG_MAX) : 0;
     if (left > unmarkable)
         unmarkable = left;
     gf_deputy_install();

@@ -11,15 +11,14 @@
 const char *gf_immortal_obstacle(void);
 
 /* What marking would do: see struct gf_runtime. Inside, after a NULL from the obstacle. */
-bool gf_immortal_weigh(struct gf_balance *ret);
+bool gf_immortal_weigh(bool handed, struct gf_balance *ret);
 
 /* What the child of this fork is handed: see gf_runtime.count_handed. Inside, after a NULL from the
  * obstacle. */
 long gf_immortal_handed(long most);
 
-/* Makes immortal what the loaded modules hold and the child is handed. Returns how many objects
- * became so, and whether the walk reached its end. Inside; about 35 ns an object. */
-long gf_immortal_walk(bool *ret_complete);
+/* See gf_runtime.immortalize. Inside, after a NULL from the obstacle; about 35 ns an object. */
+long gf_immortal_walk(bool handed, bool *ret_complete);
 
 /* See gf_runtime.share. Inside, after a NULL from the obstacle. */
 long gf_immortal_share(void *object, bool *ret_complete);

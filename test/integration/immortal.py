@@ -87,9 +87,9 @@ def immortal_pythons():
     return [python for python in PYTHONS if immortal_from(python)] or [None]
 
 
-def start(python, tmp_path, program, **knobs):
+def start(python, tmp_path, program, name="app.py", **knobs):
     """(what the program told, the events of its forks: none with an inert library)"""
-    script = tmp_path / "app.py"
+    script = tmp_path / name
     script.write_text(TOOLS + program)
     log = tmp_path / ("events-" + knobs.get("MODE", "immortal"))
     knobs = {"MODE": "immortal", "LOG_FORMAT": "json", "LOG_FILE": log, **knobs}

@@ -193,6 +193,23 @@ def test_data_sets_that_take_turns_are_all_shared(interpreter, tmp_path):
     assert all(one["private_kb"] <= 2048 for one in told)
 
 
+# What a server hands to each job, nobody asked it to keep.
+SERVER = DATA + """
+def main():
+    for job in range(3):
+        finish(CONTEXT.Process(target=read, args=(table(20000),)))
+main()
+"""
+
+
+def test_a_server_that_is_known_keeps_what_its_modules_hold_alone(interpreter, tmp_path):
+    _, events = start(interpreter, tmp_path, SERVER, name="ansible-playbook", MODE="auto")
+    assert events[0]["mode"] == "immortal" and events[0]["immortal"] >= 5000
+    assert sum(event.get("immortal", 0) for event in events) <= 80000
+    _, events = start(interpreter, tmp_path, SERVER)
+    assert events[0]["immortal"] >= 100000
+
+
 # Each record holds something whose end can be noticed, and stays mortal.
 NOTICED = DATA + """
 class Noticed:

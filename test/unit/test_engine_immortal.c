@@ -8,14 +8,19 @@
 
 /* The mode is left at auto: the program's name is gunicorn. */
 static char *environment[] = {"GCFREEZE_LOG=info", "GCFREEZE_COLLECT=never", NULL};
+static char *asked[] = {"GCFREEZE_MODE=immortal", "GCFREEZE_COLLECT=never", NULL};
 
 enum { MB = 1 << 20 };
 
-static void start(void) {
-    gf_fake_start(environment);
+static void start_in(char *const *variables) {
+    gf_fake_start(variables);
     gf_fake.immortal = true;
     gf_engine_startup();
     gf_fake.count = 1000000; /* each fork freezes */
+}
+
+static void start(void) {
+    start_in(environment);
 }
 
 static const char *calls_of_a_fork(void) {
@@ -38,13 +43,16 @@ static void every_freeze_weighs_and_marks(void **state) {
     for (int i = 0; i < 20; i++)
         assert_true(begins(calls_of_a_fork(), marked));
     gf_fake.count = 0;
-    assert_string_equal(calls_of_a_fork(), "find enter count handed leave real");
+    gf_fake.handed = 10000;
+    assert_string_equal(calls_of_a_fork(), "find enter count leave real");
+    assert_false(gf_fake.asked_for_handed);
 }
 
-static void much_that_the_child_is_handed_is_a_reason_to_freeze(void **state) {
+static void what_the_child_is_handed_counts_where_the_mode_is_asked_for(void **state) {
     (void)state;
-    start();
+    start_in(asked);
     assert_true(begins(calls_of_a_fork(), marked));
+    assert_true(gf_fake.asked_for_handed);
     gf_fake.count = 100;
     gf_fake.handed = 9999;
     assert_string_equal(calls_of_a_fork(), "find enter count handed leave real");
@@ -107,7 +115,7 @@ static void another_interpreter_starts_anew(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_freeze_weighs_and_marks),
-        cmocka_unit_test(much_that_the_child_is_handed_is_a_reason_to_freeze),
+        cmocka_unit_test(what_the_child_is_handed_counts_where_the_mode_is_asked_for),
         cmocka_unit_test(what_cannot_be_weighed_is_not_marked_this_time),
         cmocka_unit_test(a_process_that_has_lost_too_much_only_freezes_and_says_so_once),
         cmocka_unit_test(another_interpreter_starts_anew),

@@ -117,12 +117,14 @@ static long count_handed(long most) {
     return gf_fake.handed < most ? gf_fake.handed : most;
 }
 
-static bool weigh(struct gf_balance *ret) {
+static bool weigh(bool handed, struct gf_balance *ret) {
+    gf_fake.asked_for_handed = handed;
     *ret = gf_fake.balance;
     return record("weigh") == 0;
 }
 
-static long immortalize(bool *ret_complete) {
+static long immortalize(bool handed, bool *ret_complete) {
+    gf_fake.asked_for_handed &= handed;
     *ret_complete = true;
     record("immortalize");
     return 1000;

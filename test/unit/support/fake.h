@@ -29,6 +29,7 @@ struct gf_fake {
     const char *failing;     /* the call that answers -1, or false, or NULL: none */
     struct gf_balance balance;
     const void *too_large; /* to be made immortal in whole */
+    bool asked_for_handed; /* recorded: weighed and marked */
     long handed;           /* objects that the child is handed and that are not immortal */
     const char *version, *remark;
     bool forks; /* the fork is a real one */
