@@ -94,13 +94,13 @@ static int walk_value(struct gf_walk *walk, gf_object *value) {
     return walk->visit(value, walk) || gf_walk_through(walk) || walk_end_of(walk, value);
 }
 
-/* The values of a tuple or dict, and not itself. */
-static int walk_values(struct gf_walk *walk, gf_object *container, enum gf_shape shape) {
+/* What is in a tuple or dict, and not itself. */
+static int walk_inside(struct gf_walk *walk, gf_object *container, enum gf_shape shape) {
     struct gf_frame frame = {.object = container};
     gf_object *key = NULL, *value = NULL;
     int result = 0;
     while (result == 0 && gf_walk_next(&frame, shape, &key, &value))
-        result = walk_value(walk, value);
+        result = (key && walk->visit(key, walk)) || walk_value(walk, value);
     return result;
 }
 
@@ -115,9 +115,9 @@ static int walk_process(struct gf_walk *walk, gf_object *process) {
     while (attributes && attributes->type == api->PyDict_Type && result == 0 &&
            api->PyDict_Next(attributes, &cursor, &name, &value)) {
         if (value->type == api->PyTuple_Type)
-            result = walk_values(walk, value, GF_SHAPE_TUPLE);
+            result = walk_inside(walk, value, GF_SHAPE_TUPLE);
         else if (value->type == api->PyDict_Type)
-            result = walk_values(walk, value, GF_SHAPE_DICT);
+            result = walk_inside(walk, value, GF_SHAPE_DICT);
         else
             result = walk_value(walk, value);
     }

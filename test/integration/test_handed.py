@@ -77,6 +77,18 @@ class Worker(CONTEXT.Process):
 def main():
     finish(Worker(table(60000)))
 """,
+    "a table of a process": """
+class Worker(CONTEXT.Process):
+    def __init__(self, records):
+        super().__init__()
+        self.records = {"the image %d" % record["id"]: record for record in records}
+    def run(self):
+        for name in list(self.records):
+            str(name)
+        work(self.records.values())
+def main():
+    finish(Worker(table(60000)))
+""",
     "a pool's argument": POOL + """
 def main():
     with CONTEXT.Pool(1, keep, (table(60000),)) as pool:
