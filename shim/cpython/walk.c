@@ -17,7 +17,6 @@ bool gf_walk_push(struct gf_walk *walk, gf_object *object, int64_t count_word) {
         !gf_memory_grow(&walk->stack, (walk->depth + 1) * sizeof(struct gf_frame)))
         return false;
     gf_walk_frames(walk)[walk->depth++] =
-
         (struct gf_frame){.object = object, .count_word = count_word, .parent = walk->current};
     return true;
 }
