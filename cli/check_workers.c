@@ -1,5 +1,6 @@
 /* checks.h: workers that are not forked by who hands them their data. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "checks.h"
 #include "hosts.h"
@@ -8,10 +9,9 @@ static const char topic[] = "workers";
 
 static const char to_fork[] =
     "mp.set_start_method(\"fork\"), DataLoader(..., multiprocessing_context=\"fork\") or joblib's "
-    "backend "
-    "\"multiprocessing\" shares it. Not beside threads (a lock that one of them holds is held for "
-    "ever "
-    "in the child), and not after CUDA was initialized (it does not work in the child)";
+    "backend \"multiprocessing\" shares it. Not beside threads (a lock that one of them holds is "
+    "held for ever in the child), and not after CUDA was initialized (it does not work in the "
+    "child)";
 
 /* Lib/multiprocessing/context.py: on Linux up to 3.13 it is fork. */
 static bool forks_by_default(const char *version) {
@@ -52,24 +52,28 @@ static bool is_forked(const struct gf_tree *tree, const struct gf_member *member
     return false;
 }
 
+static void say_copies(const struct gf_host_row *row, size_t count) {
+    if (row->kind == GF_HOST_SPAWNED)
+        gf_found(GF_WARN, topic, to_fork,
+                 "%zu of %s: each unpickles its own copy of what it is handed", count, row->name);
+    else
+        gf_found(GF_WARN, topic, to_fork,
+                 "workers of %s share what it has preloaded; each unpickles its own copy "
+                 "of what it is handed",
+                 row->name);
+}
+
 void gf_check_workers(const struct gf_tree *tree) {
-    for (size_t i = 0; i < gf_host_count; i++) {
-        const struct gf_host_row *row = &gf_host_rows[i];
-        size_t count = 0;
-        if (row->kind != GF_HOST_SPAWNED && row->kind != GF_HOST_SERVES)
-            continue;
-        for (size_t m = 1; m < tree->count; m++) {
-            const struct gf_member *member = &tree->members[m];
-            count += row_of(member) == row && !is_forked(tree, member);
-        }
-        if (count > 0 && row->kind == GF_HOST_SPAWNED)
-            gf_found(GF_WARN, topic, to_fork,
-                     "%zu of %s: each unpickles its own copy of what it is handed", count,
-                     row->name);
-        else if (count > 0)
-            gf_found(GF_WARN, topic, to_fork,
-                     "workers of %s share what it has preloaded; each unpickles its own copy "
-                     "of what it is handed",
-                     row->name);
+    size_t *counts = calloc(gf_host_count, sizeof *counts);
+    for (size_t m = 1; counts && m < tree->count; m++) {
+        const struct gf_member *member = &tree->members[m];
+        const struct gf_host_row *row = row_of(member);
+        if (row && !is_forked(tree, member))
+            counts[row - gf_host_rows]++;
     }
+    for (size_t i = 0; counts && i < gf_host_count; i++) {
+        if (counts[i] > 0)
+            say_copies(&gf_host_rows[i], counts[i]);
+    }
+    free(counts);
 }
