@@ -22,7 +22,7 @@ static gf_object *code_of(gf_object *frame) {
 }
 
 /* False: this was the last, or visit wants no more. None is behind the outermost frame. */
-static bool show(gf_object *object, int depth,
+static bool show(gf_object *object,
                  bool (*visit)(const struct gf_python_frame *frame, void *context), void *context) {
     gf_object *globals = gf_attribute(object, "f_globals");
     if (!globals)
@@ -30,7 +30,7 @@ static bool show(gf_object *object, int depth,
     gf_object *code = code_of(object);
     gf_object *function = code ? gf_attribute(code, "co_name") : NULL;
     gf_object *module = gf_python.api.PyDict_GetItemString(globals, "__name__"); /* borrowed */
-    const struct gf_python_frame frame = {object, code, text_of(module), text_of(function), depth};
+    const struct gf_python_frame frame = {object, code, text_of(module), text_of(function)};
     bool more = visit(&frame, context);
     gf_object *const used[] = {globals, code, function};
     gf_release(used, sizeof used / sizeof *used);
@@ -45,7 +45,7 @@ void gf_frames_each(int most, bool (*visit)(const struct gf_python_frame *frame,
     if (frame)
         api->Py_IncRef(frame);
     for (int i = 0; frame && i < most; i++) {
-        gf_object *back = show(frame, i, visit, context) ? gf_attribute(frame, "f_back") : NULL;
+        gf_object *back = show(frame, visit, context) ? gf_attribute(frame, "f_back") : NULL;
         api->Py_DecRef(frame);
         frame = back;
     }

@@ -12,7 +12,6 @@
 struct gf_python_frame {
     gf_object *object, *code;
     const char *module, *function; /* "" where it has no such name */
-    int depth;                     /* 0: the innermost */
 };
 
 /* Calls visit for at most `most` frames, innermost first, as long as it answers true. What a frame

@@ -40,12 +40,6 @@ static bool is_builtin(const struct gf_type *type) {
            gf_is_immortal(&type->object);
 }
 
-static bool derived_from(const struct gf_type *type, const char *name, size_t length) {
-    while (type && (strncmp(type->name, name, length) != 0 || type->name[length]))
-        type = slot(type, GF_SLOT_BASE);
-    return type != NULL;
-}
-
 static bool names(const char *row, const struct gf_type *type) {
     size_t length = strlen(row);
     if (!strchr(row, '.') && !is_builtin(type))
@@ -53,7 +47,7 @@ static bool names(const char *row, const struct gf_type *type) {
     if (row[length - 1] == '.')
         return strncmp(type->name, row, length) == 0;
     if (row[length - 1] == '+')
-        return derived_from(type, row, length - 1);
+        return gf_type_derives(type, row, length - 1);
     return strcmp(type->name, row) == 0;
 }
 
@@ -77,7 +71,7 @@ static bool is_class(const struct gf_kinds *kinds, const struct gf_type *type) {
 /* The first base that Python code did not define: its deallocator is the one that counts. */
 static const struct gf_type *c_base(const struct gf_kinds *kinds, const struct gf_type *type) {
     while (type && is_class(kinds, type))
-        type = slot(type, GF_SLOT_BASE);
+        type = gf_type_base(type);
     return type;
 }
 

@@ -40,6 +40,16 @@ bool gf_layout_verified(void) {
     return ((const struct gf_type *)api->PySet_Type)->weakref_offset > 0;
 }
 
+const struct gf_type *gf_type_base(const struct gf_type *type) {
+    return gf_python.api.PyType_GetSlot((gf_object *)(uintptr_t)type, GF_SLOT_BASE);
+}
+
+bool gf_type_derives(const struct gf_type *type, const char *name, size_t length) {
+    while (type && (strncmp(type->name, name, length) != 0 || type->name[length]))
+        type = gf_type_base(type);
+    return type != NULL;
+}
+
 gf_object *gf_module_names(gf_object *module) {
     const struct gf_api *api = &gf_python.api;
     return module && api->PyType_IsSubtype(module->type, api->PyModule_Type)

@@ -87,6 +87,12 @@ static inline bool gf_type_is(const struct gf_type *type, const char *name) {
     return type && strcmp(type->name, name) == 0;
 }
 
+/* Its first base, or NULL. Inside. */
+const struct gf_type *gf_type_base(const struct gf_type *type);
+
+/* Is it, or one of its first bases, called so? The name has `length` bytes. Inside. */
+bool gf_type_derives(const struct gf_type *type, const char *name, size_t length);
+
 /* Does the interpreter confirm all of the above? Inside. */
 bool gf_layout_verified(void);
 

@@ -146,9 +146,8 @@ long gf_array_size(gf_object *object) {
 }
 
 bool gf_is_dtype(const struct gf_type *type) {
-    while (type && !gf_type_is(type, "numpy.dtype"))
-        type = gf_python.api.PyType_GetSlot((gf_object *)(uintptr_t)type, GF_SLOT_BASE);
-    return type != NULL;
+    static const char name[] = "numpy.dtype";
+    return gf_type_derives(type, name, sizeof name - 1);
 }
 
 /* The names and fields of one are made by numpy alone. */

@@ -26,12 +26,8 @@ static bool mode_enabled(void) {
     return enabled;
 }
 
-static const struct gf_type *base_of(const struct gf_type *type) {
-    return gf_python.api.PyType_GetSlot((gf_object *)(uintptr_t)type, GF_SLOT_BASE);
-}
-
 bool gf_is_tensor(const struct gf_type *type) {
-    const struct gf_type *base = base_of(type);
+    const struct gf_type *base = gf_type_base(type);
     return gf_type_is(type, "Tensor") &&
            (gf_type_is(base, "torch._C.TensorBase") || gf_type_is(base, "torch._C._TensorBase")) &&
            answered_by_c(type, "is_cpu") && answered_by_c(type, "requires_grad") &&
@@ -41,7 +37,7 @@ bool gf_is_tensor(const struct gf_type *type) {
 static bool named_storage(const struct gf_type *type) {
     return (gf_type_is(type, "UntypedStorage") ||
             gf_type_is(type, "torch.storage.UntypedStorage")) &&
-           gf_type_is(base_of(type), "torch._C.StorageBase");
+           gf_type_is(gf_type_base(type), "torch._C.StorageBase");
 }
 
 bool gf_is_storage(const struct gf_type *type) {
