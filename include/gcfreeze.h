@@ -109,12 +109,13 @@ struct gcfreeze_status {
     /* GCFREEZE_RESHARE */
     uint64_t snapshot_bytes; /* arenas that this process has copied */
     int64_t snapshot_us;
-    uint64_t passes;
-    uint64_t pages_given_back; /* of the system's page size */
-    uint64_t pages_kept;       /* that were looked at and differed */
-    int64_t pass_us;           /* what passes took together */
-    int32_t pass_reason;       /* why the last copying or pass did less than all; 0: it did all */
-    int32_t reserved2;
+    uint64_t passes;           /* that are over */
+    uint64_t pages_given_back; /* of the system's page size; a running pass counts, too */
+    uint64_t pages_kept;       /* that were looked at and differed; the same */
+    int64_t pass_us;           /* what passes took together; the same */
+    int32_t pass_reason;       /* why the last copying or pass did less than all, or why no pass can
+                                  begin; 0: it did all */
+    int32_t pass_running;      /* 1: a pass has begun and is not over */
 
     /* what is done right before a fork; empty as long as no interpreter was found */
     char mode[16];      /* "freeze" or "immortal" */
@@ -126,6 +127,11 @@ struct gcfreeze_status {
     int64_t warmup_trial_us;  /* what trying them in children took */
     int64_t warmup_parent_us; /* what running them took */
     int64_t warmup_bytes;     /* what its memory grew by: workers share that */
+
+    /* GCFREEZE_RESHARE, in a process that waits */
+    uint64_t pass_looks;      /* how often it was looked whether a pass is worth beginning */
+    int64_t regainable_bytes; /* at the last look: of its own in copied arenas, less what the last
+                                 pass found to differ; not known as long as pass_looks is 0 */
 };
 
 /* The same for other processes: a variable of the library, to be found in its symbol table and read

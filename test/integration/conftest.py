@@ -183,10 +183,11 @@ class Status(ctypes.Structure):
         ("snapshot_bytes", ctypes.c_uint64), ("snapshot_us", ctypes.c_int64),
         ("passes", ctypes.c_uint64), ("pages_given_back", ctypes.c_uint64),
         ("pages_kept", ctypes.c_uint64), ("pass_us", ctypes.c_int64),
-        ("pass_reason", ctypes.c_int32), ("reserved2", ctypes.c_int32),
+        ("pass_reason", ctypes.c_int32), ("pass_running", ctypes.c_int32),
         ("mode", ctypes.c_char * 16), ("mode_why", ctypes.c_char * 144),
         ("warmup_done", ctypes.c_int32), ("warmup_left_out", ctypes.c_int32),
-        ("warmup_trial_us", ctypes.c_int64), ("warmup_parent_us", ctypes.c_int64), ("warmup_bytes", ctypes.c_int64)]
+        ("warmup_trial_us", ctypes.c_int64), ("warmup_parent_us", ctypes.c_int64), ("warmup_bytes", ctypes.c_int64),
+        ("pass_looks", ctypes.c_uint64), ("regainable_bytes", ctypes.c_int64)]
 """
 
 

@@ -28,14 +28,16 @@
     X(pages_kept)                                                                                  \
     X(pass_us)                                                                                     \
     X(pass_reason)                                                                                 \
-    X(reserved2)                                                                                   \
+    X(pass_running)                                                                                \
     X(mode)                                                                                        \
     X(mode_why)                                                                                    \
     X(warmup_done)                                                                                 \
     X(warmup_left_out)                                                                             \
     X(warmup_trial_us)                                                                             \
     X(warmup_parent_us)                                                                            \
-    X(warmup_bytes)
+    X(warmup_bytes)                                                                                \
+    X(pass_looks)                                                                                  \
+    X(regainable_bytes)
 
 #define PAGE_FIELDS(X)                                                                             \
     X(magic)                                                                                       \

@@ -24,6 +24,9 @@ static void the_whole_struct_is_filled(void **state) {
     assert_int_equal(status.last_reason, GCFREEZE_REASON_NONE);
     assert_int_equal(status.last_child, 0);
     assert_int_equal(status.last_fork_us, 0);
+    assert_int_equal(status.pass_running, 0);
+    assert_int_equal(status.pass_looks, 0);
+    assert_int_equal(status.regainable_bytes, 0);
 }
 
 static void a_smaller_struct_is_filled_as_far_as_it_reaches(void **state) {
@@ -96,7 +99,9 @@ static void the_layout_is_what_was_published(void **state) {
     assert_int_equal(offsetof(struct gcfreeze_status, last_tracked), 464);
     assert_int_equal(offsetof(struct gcfreeze_status, snapshot_bytes), 496);
     assert_int_equal(offsetof(struct gcfreeze_status, warmup_done), 712);
-    assert_int_equal(sizeof(struct gcfreeze_status), 744);
+    assert_int_equal(offsetof(struct gcfreeze_status, pass_running), 548);
+    assert_int_equal(offsetof(struct gcfreeze_status, pass_looks), 744);
+    assert_int_equal(sizeof(struct gcfreeze_status), 760);
 }
 
 int main(void) {

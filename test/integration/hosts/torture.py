@@ -34,7 +34,7 @@ class Status(ctypes.Structure):
         + [("times", ctypes.c_int64 * 4), ("snapshot_bytes", ctypes.c_uint64)]
         + [("snapshot_us", ctypes.c_int64), ("passes", ctypes.c_uint64)]
         + [("given", ctypes.c_uint64), ("kept", ctypes.c_uint64)]
-        + [("pass_us", ctypes.c_int64), ("reason", ctypes.c_int32), ("reserved", ctypes.c_int32)]
+        + [("pass_us", ctypes.c_int64), ("reason", ctypes.c_int32), ("running", ctypes.c_int32)]
     )
 
 
