@@ -14,7 +14,8 @@ static const struct {
     const char *word;
     enum gf_event_kind kind;
 } kinds[] = {
-    {"freeze", GF_EVENT_FREEZE},  {"skip", GF_EVENT_SKIP},       {"reshare", GF_EVENT_PASS},
+    {"freeze", GF_EVENT_FREEZE},  {"skip", GF_EVENT_SKIP},
+    {"reshare", GF_EVENT_PASS},   {"reshare-running", GF_EVENT_RUNNING},
     {"warm-up", GF_EVENT_WARMUP}, {"message", GF_EVENT_MESSAGE},
 };
 
@@ -140,6 +141,33 @@ static int by_time(const void *a, const void *b) {
     return 0;
 }
 
+static bool is_of_pass(const struct gf_logged *event) {
+    return event->kind == GF_EVENT_PASS || event->kind == GF_EVENT_RUNNING;
+}
+
+static int by_pid(const void *a, const void *b) {
+    const struct gf_logged *left = a, *right = b;
+    return left->pid != right->pid ? (left->pid > right->pid) - (left->pid < right->pid)
+                                   : by_time(a, b);
+}
+
+/* A pass that goes on says what it has given back so far, and at its end what it has in all. */
+static void divide(struct gf_events *events) {
+    long before = 0;
+    qsort(events->list, events->count, sizeof *events->list, by_pid);
+    for (size_t i = 0; i < events->count; i++) {
+        struct gf_logged *event = &events->list[i];
+        if (i > 0 && event->pid != event[-1].pid)
+            before = 0;
+        if (!is_of_pass(event))
+            continue;
+        const long given = event->given;
+        if (given >= before)
+            event->given = given - before; /* else the log lacks its last line */
+        before = event->kind == GF_EVENT_RUNNING && given > 0 ? given : 0;
+    }
+}
+
 static bool make_room(struct gf_events *events) {
     if (events->count < events->room)
         return true;
@@ -179,8 +207,10 @@ bool gf_events_read(FILE *stream, struct gf_events *ret) {
         errno = error;
         return false;
     }
-    if (events.count > 0)
+    if (events.count > 0) {
+        divide(&events);
         qsort(events.list, events.count, sizeof *events.list, by_time);
+    }
     *ret = events;
     return true;
 }

@@ -10,7 +10,8 @@
 enum gf_event_kind {
     GF_EVENT_FREEZE,
     GF_EVENT_SKIP,
-    GF_EVENT_PASS,
+    GF_EVENT_PASS,    /* one that is over, or why there was none */
+    GF_EVENT_RUNNING, /* a pass that is not over */
     GF_EVENT_WARMUP,
     GF_EVENT_MESSAGE
 };
@@ -26,7 +27,8 @@ struct gf_logged {
     char *message;
     long error, tracked, immortal, collect_us, freeze_us, immortal_us, fork_us;
     long snapshot_bytes, snapshot_us;
-    long given, kept, page_size; /* pages, and bytes of one */
+    long given, kept, page_size; /* pages, and bytes of one; after gf_events_read, `given` is what
+                                    came since the line before of the same pass */
     long pass_us;
     long done, left_out, trial_us, parent_us, bytes; /* of a warm-up */
     char statuses[64];                               /* "200: 5, function: 1" */

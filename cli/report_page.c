@@ -130,11 +130,9 @@ static void plot_lanes(FILE *stream, const struct gf_events *events, const struc
     static const struct {
         const char *name, *colour;
         enum gf_event_kind kind;
-    } lanes[] = {{"freeze", "c1", GF_EVENT_FREEZE},
-                 {"left alone", "c0", GF_EVENT_SKIP},
-                 {"pass", "c3", GF_EVENT_PASS},
-                 {"warm-up", "c5", GF_EVENT_WARMUP},
-                 {"message", "c2", GF_EVENT_MESSAGE}};
+    } lanes[] = {{"freeze", "c1", GF_EVENT_FREEZE},  {"left alone", "c0", GF_EVENT_SKIP},
+                 {"pass", "c3", GF_EVENT_PASS},      {"running pass", "c3", GF_EVENT_RUNNING},
+                 {"warm-up", "c5", GF_EVENT_WARMUP}, {"message", "c2", GF_EVENT_MESSAGE}};
     struct gf_row rows[GF_EVENT_KINDS];
     double *times[GF_EVENT_KINDS] = {0};
     struct gf_rows plot = {.description = "When events happened, by kind", .rows = rows};
@@ -176,7 +174,7 @@ static void plot_given(FILE *stream, const struct gf_events *events, const struc
     points[series.count++] = (struct gf_point){first, 0, 0, 0};
     for (size_t i = 0; i < events->count; i++) {
         const struct gf_logged *event = &events->list[i];
-        if (event->kind != GF_EVENT_PASS)
+        if (event->kind != GF_EVENT_PASS && event->kind != GF_EVENT_RUNNING)
             continue;
         given += gf_events_given_bytes(event);
         points[series.count++] = (struct gf_point){event->time, given / (1 << 20), 0, 0};

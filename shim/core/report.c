@@ -188,12 +188,14 @@ void gf_report_pass(const struct gf_config *config, const struct gf_pass_event *
     char buffer[LINE_SIZE];
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer);
-    begin_line(&line, format, event->pid, "reshare");
+    begin_line(&line, format, event->pid, event->running ? "reshare-running" : "reshare");
     if (format == GF_LOG_JSON) {
         add_word(&line, format, "reason", reason);
     } else {
         gf_text_add_char(&line, ' ');
         gf_text_add(&line, reason);
+        if (event->reason != GCFREEZE_REASON_NONE)
+            add_string(&line, format, "meaning", gcfreeze_reason_meaning((int32_t)event->reason));
     }
     add_string(&line, format, "script", event->script);
     add_word(&line, format, "python", event->python);

@@ -40,10 +40,12 @@ struct gf_event {
     int64_t snapshot_us;
 };
 
-/* A pass over copied pages that is over. */
+/* A pass over copied pages. */
 struct gf_pass_event {
     pid_t pid;
-    enum gcfreeze_reason reason; /* NONE, or why it ended early or did not begin */
+    bool running;                /* it is not over, and the figures are what it has done so far */
+    enum gcfreeze_reason reason; /* NONE, or why it ended early or did not begin; of one that is
+                                    running: NONE, or what disturbed it last */
     const char *script;
     const char *python;
     long given, kept; /* pages */

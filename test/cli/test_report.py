@@ -22,7 +22,7 @@ def event(kind, at=0, **fields):
     if kind == "freeze":
         base.update(reason="first-worker-fork", mode="immortal", tracked=676396, collect_us=0)
         base.update(freeze_us=222, immortal=1234567, complete=True, immortal_us=38000)
-    if kind == "reshare":
+    if kind.startswith("reshare"):
         base.update(reason="ok", script="gunicorn", python="3.13.0", pages_given_back=2560)
         base.update(pages_kept=10, pass_us=4000)
     return {**base, **fields}
@@ -84,6 +84,24 @@ def test_a_summary(report, version, word):
         "something is odd",
     ):
         assert words in page.text
+
+
+def test_a_pass_that_runs_is_none_yet_and_counts_once(report):
+    """Its lines say what it has given back so far, each all of it."""
+    outcome, text = report(
+        event("reshare-running", 0, pages_given_back=256),
+        event("reshare-running", 5, pid=101, pages_given_back=100),
+        event("reshare-running", 10, pages_given_back=512),
+        event("reshare", 20, pages_given_back=768),
+        event("reshare-running", 30, pages_given_back=256),
+    )
+    assert outcome.returncode == 0
+    found = tiles(text)
+    assert (found["pass"], found["given back"]) == ("1", "4.4 MB")  # 768 + 256 + 100 pages
+    page = check(text)
+    assert page.text.count("it looked at every page") == 1
+    assert re.search(r"100 gunicorn 3\.13\.0 0 0 1 4\.0 MB", page.text)
+    assert re.search(r"101 gunicorn 3\.13\.0 0 0 0 0\.4 MB", page.text)
 
 
 def test_a_log_of_the_library_itself(tmp_path, report):
@@ -165,7 +183,7 @@ def test_what_the_log_says_is_escaped(report):
 
 
 def test_one_event_is_enough(report):
-    for one in ("freeze", "skip", "reshare"):
+    for one in ("freeze", "skip", "reshare", "reshare-running"):
         outcome, text = report(event(one))
         assert outcome.returncode == 0
         check(text)

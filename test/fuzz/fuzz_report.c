@@ -111,6 +111,27 @@ static void check_warmup(const struct gf_config *config, const struct gf_event *
     free(read.message);
 }
 
+/* A pass with the same numbers, over or running. */
+static void check_pass(const struct gf_config *config, const struct gf_event *event) {
+    struct gf_logged read;
+    const struct gf_pass_event pass = {
+        .pid = event->pid,
+        .running = event->frozen,
+        .reason = event->reason,
+        .script = event->script,
+        .python = event->python,
+        .given = event->tracked,
+        .kept = event->marked,
+        .pass_us = event->collect_us,
+    };
+    gf_report_pass(config, &pass);
+    GF_FUZZ_CHECK(gf_events_parse(line, &read));
+    GF_FUZZ_CHECK(read.kind == (pass.running ? GF_EVENT_RUNNING : GF_EVENT_PASS));
+    GF_FUZZ_CHECK(same(pass.given, read.given) && same(pass.kept, read.kept));
+    GF_FUZZ_CHECK(same(pass.pass_us, read.pass_us));
+    free(read.message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct gf_bytes bytes = {data, size};
     char script[GF_SELF_NAME_SIZE], python[VERSION];
@@ -146,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     gf_report_event(&config, GF_LOG_INFO, &event);
     check_json(&event);
     check_warmup(&config, &event);
+    check_pass(&config, &event);
     config.log_format = GF_LOG_TEXT;
     gf_report_event(&config, GF_LOG_INFO, &event);
     GF_FUZZ_CHECK(strncmp(line, "gcfreeze[", 9) == 0);

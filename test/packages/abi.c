@@ -83,7 +83,7 @@ static void print_rows(void) {
 #undef KNOB
 }
 
-/* Every field that an event can have; the last three go to stderr, as they do in a server. */
+/* Every field that an event can have; all but the first go to stderr, as they do in a server. */
 static void print_events(void) {
     const struct gf_config config = {.log_format = GF_LOG_JSON};
     const struct gf_event event = {.child = -1,
@@ -93,13 +93,15 @@ static void print_events(void) {
                                    .mode_why = "",
                                    .immortal = true,
                                    .reshared = true};
-    const struct gf_pass_event pass = {.script = "", .python = ""};
+    struct gf_pass_event pass = {.script = "", .python = ""};
     const struct gf_warmup_event warmup = {.script = "", .python = "", .statuses = ""};
     char line[2048];
     gf_report_format(&event, GF_LOG_JSON, line, sizeof line);
     puts(line);
     fflush(stdout);
     gf_log_init(GF_LOG_INFO, "");
+    gf_report_pass(&config, &pass);
+    pass.running = true;
     gf_report_pass(&config, &pass);
     gf_report_warmup(&config, &warmup);
     gf_report_message(&config, GF_LOG_INFO, "");

@@ -228,6 +228,55 @@ static void sentences_come_in_the_format_of_events(void **state) {
     assert_int_equal(strlen(strchr(second, '\n')), 1);
 }
 
+static const struct gf_pass_event pass_event = {
+    .pid = 7,
+    .script = "gunicorn",
+    .python = "3.11.7",
+    .given = 2560,
+    .kept = 10,
+    .pass_us = 4000,
+    .page_size = 4096,
+};
+
+static void log_passes(void *argument) {
+    const struct gf_config config = {.log_format = *(enum gf_log_format *)argument};
+    struct gf_pass_event event = pass_event;
+    gf_log_init(GF_LOG_INFO, "");
+    gf_report_pass(&config, &event);
+    event.running = true;
+    gf_report_pass(&config, &event);
+    event.running = false;
+    event.reason = GCFREEZE_REASON_FOREIGN_WAIT;
+    event.given = event.kept = event.pass_us = 0;
+    gf_report_pass(&config, &event);
+}
+
+#define PASS_TEXT " script=\"gunicorn\" python=3.11.7 pages_given_back="
+#define PASS_JSON ",\"script\":\"gunicorn\",\"python\":\"3.11.7\",\"pages_given_back\":"
+
+static void a_pass_says_whether_it_is_over_or_why_there_is_none(void **state) {
+    static const char *const expected[][3] = {
+        {"gcfreeze[7]: reshare ok" PASS_TEXT "2560 pages_kept=10 pass_us=4000 page_size=4096\n",
+         "gcfreeze[7]: reshare-running ok" PASS_TEXT
+         "2560 pages_kept=10 pass_us=4000 page_size=4096\n",
+         "gcfreeze[7]: reshare foreign-wait meaning=\"beside threads, this code's waits are left "
+         "alone\"" PASS_TEXT "0 pages_kept=0 pass_us=0 page_size=4096\n"},
+        {",\"event\":\"reshare\",\"reason\":\"ok\"" PASS_JSON "2560,",
+         ",\"event\":\"reshare-running\",\"reason\":\"ok\"" PASS_JSON "2560,",
+         ",\"event\":\"reshare\",\"reason\":\"foreign-wait\"" PASS_JSON "0,"}};
+    (void)state;
+    for (enum gf_log_format how = GF_LOG_TEXT; how <= GF_LOG_JSON; how++) {
+        char logged[ROOM];
+        assert_child_succeeded(gf_test_child(log_passes, &how, logged, sizeof logged), logged);
+        const char *at = logged;
+        for (size_t i = 0; i < 3; i++) {
+            at = strstr(at, expected[how == GF_LOG_JSON][i]);
+            assert_non_null(at);
+            at++;
+        }
+    }
+}
+
 /* Somebody else's opinion on whether this is JSON. */
 static void every_json_line_is_json(void **state) {
     (void)state;
@@ -270,6 +319,7 @@ int main(void) {
         cmocka_unit_test(a_line_that_does_not_fit_is_cut_and_terminated),
         cmocka_unit_test(the_longest_event_reaches_the_log_whole),
         cmocka_unit_test(sentences_come_in_the_format_of_events),
+        cmocka_unit_test(a_pass_says_whether_it_is_over_or_why_there_is_none),
         cmocka_unit_test(every_json_line_is_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
