@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "core/budget.h"
+#include "core/pace.h"
 #include "core/session.h"
 #include "pages/arenas.h"
 #include "pages/giveback.h"
@@ -13,16 +13,13 @@
 #include "process/self.h"
 #include "process/threads.h"
 
-/* A process that used less than 1 % of a processor for so long is idle: nobody minds a slice of 3
- * ms then. Else, between two requests, slices are short and paid for with the process's own time.
- */
-static const int64_t idle_us = 500000;
-static const int64_t idle_percent = 1;
-static const int64_t idle_slice_us = 3000;
-static const int64_t busy_slice_us = 1000;
-static const int64_t refault_us = 4;              /* of a page that is given back and used again */
-static const uint64_t worthwhile_bytes = 8 << 20; /* less is not worth a pass */
-static const int rarest = 16;                     /* intervals between passes that regain little */
+/* Between passes, as long as there is little to gain: */
+static const int64_t rarest = 16;        /* intervals at most */
+static const long few_faults = 128;      /* pages that came since */
+static const int64_t little_us = 200;    /* waiting once more, and looking at a clock */
+static const int64_t writes_per_us = 10; /* to objects on as many pages: each misses the cache */
+
+static const int64_t short_us = 500000; /* a wait that a busy process need not cut */
 
 bool gf_reshare_armed;
 
@@ -34,19 +31,17 @@ static struct {
     bool disturbed;          /* its last slice met a thread that runs */
     atomic_bool interrupted; /* the last slice ended its wait */
     struct gf_pass pass;
-    int64_t due_us;           /* of the next pass; 0: the first wait says */
-    int64_t began_us;         /* the last pass */
-    bool idle;                /* in the last period of idle_us */
-    int64_t look_us;          /* before that no slice may be done, whatever happens */
-    int64_t period_us;        /* when this one began */
-    int64_t period_cpu_us;    /* what had been used by then, and by passes since */
-    struct gf_budget elapsed; /* of the time that goes by */
-    struct gf_budget used;    /* of the time that the process works, for slices between requests */
-    int64_t pass_us;          /* the running pass took so far */
-    bool worth;               /* enough looks regainable, and stays so until a pass */
-    long faults;              /* minor faults of the process when the last pass ended */
-    int rarer;
-} reshare = {.busy = ATOMIC_FLAG_INIT, .rarer = 1};
+    int64_t pass_us;     /* the running pass took so far */
+    int64_t began_us;    /* the last pass, or the first wait; 0: there was none */
+    int64_t told_us;     /* of the running pass */
+    int64_t deaf_us;     /* until then nobody need ask whether a slice may be made */
+    uint64_t told;       /* reasons, as bits */
+    atomic_bool overdue; /* the last plan's slice */
+    /* since the last pass began, and by slices since then: */
+    int64_t cpu_us;
+    long faults;
+    uint64_t kept; /* pages that the last pass found different; 0 if it ended early */
+} reshare = {.busy = ATOMIC_FLAG_INIT};
 
 static bool on(void) {
     return gf_session.config.reshare != 0;
@@ -78,7 +73,6 @@ void gf_reshare_prepare(struct gf_event *ret) {
     ret->snapshot_us = gf_clock_us() - start;
     ret->snapshot_bytes = (long)bytes;
     ret->reshared = true;
-    reshare.faults = minor_faults();
     reshare.unfinished = ret->snapshot != GCFREEZE_REASON_NONE;
     gcfreeze_page.status.snapshot_bytes += bytes;
     gcfreeze_page.status.snapshot_us += ret->snapshot_us;
@@ -95,82 +89,62 @@ void gf_reshare_missed(struct gf_event *ret) {
 void gf_reshare_child(void) {
     atomic_flag_clear(&reshare.busy);
     reshare.running = reshare.disturbed = false;
-    reshare.worth = false;
-    reshare.due_us = 0;
-    reshare.faults = 0; /* the kernel's count starts with none, too */
-    reshare.rarer = 1;
+    reshare.began_us = reshare.deaf_us = 0;
+    reshare.told = 0;
+    reshare.kept = 0;
+    reshare.cpu_us = reshare.faults = 0; /* the kernel's counts start with none, too */
 }
 
-static bool regainable(void) {
-    if (!reshare.worth) {
-        long since = minor_faults() - reshare.faults;
-        reshare.worth = since < 0 || (uint64_t)since * gf_page_size() >= worthwhile_bytes;
+/* What might be regained since the last pass began. A page that was copied since then took a fault.
+ * One that the pass found different and that is equal now was written to, which takes time. */
+static enum prospect { NONE, LITTLE, ENOUGH } prospect(void) {
+    const int64_t used = gf_clock_cpu_us() - reshare.cpu_us;
+    const long faults = minor_faults() - reshare.faults;
+    gcfreeze_page.status.regainable_bytes = faults * (long)gf_page_size();
+    if (faults >= few_faults || used > little_us + (int64_t)reshare.kept / writes_per_us)
+        return ENOUGH;
+    return used > little_us ? LITTLE : NONE;
+}
+
+/* How long until a pass begins; -1: not before this process has done something. */
+static int64_t time_to_pass(int64_t now) {
+    const int64_t since = now - reshare.began_us;
+    if (since < interval_us())
+        return interval_us() - since;
+    switch (prospect()) {
+    case ENOUGH:
+        return 0;
+    case LITTLE:
+        return since < rarest * interval_us() ? rarest * interval_us() - since : 0;
+    case NONE:
+        break;
     }
-    return reshare.worth;
-}
-
-static void start_counting(int64_t now) {
-    reshare.due_us = now + interval_us();
-    gf_budget_start(&reshare.elapsed, now);
-    reshare.look_us = 0;
-    reshare.period_us = now;
-    reshare.period_cpu_us = gf_clock_cpu_us();
-    gf_budget_start(&reshare.used, reshare.period_cpu_us);
-}
-
-static int64_t later(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t sooner(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static bool is_idle(int64_t now) {
-    int64_t elapsed = now - reshare.period_us;
-    if (elapsed >= idle_us) {
-        int64_t cpu_us = gf_clock_cpu_us();
-        reshare.idle = (cpu_us - reshare.period_cpu_us) * 100 < elapsed * idle_percent;
-        reshare.period_us = now;
-        reshare.period_cpu_us = cpu_us;
-    }
-    return reshare.idle;
-}
-
-/* How long until a slice may be done, of a pass that is due. What the process has used is asked for
- * only when it can have become enough: nobody uses more time than goes by. */
-static int64_t time_to_slice(int64_t now) {
-    const int64_t most = interval_us() * GF_BUDGET_PERCENT / 100;
-    if (now < reshare.look_us)
-        return reshare.look_us - now;
-    gf_budget_earn(&reshare.elapsed, now, most);
-    gf_budget_earn(&reshare.used, gf_clock_cpu_us(), most);
-    int64_t wait = gf_budget_wait(&reshare.elapsed);
-    if (!is_idle(now))
-        wait =
-            later(wait, sooner(gf_budget_wait(&reshare.used), reshare.period_us + idle_us - now));
-    reshare.look_us = now + wait;
-    return wait;
+    return -1;
 }
 
 static int64_t plan(int64_t timeout_us) {
-    int64_t now = gf_clock_us();
-    if (reshare.due_us == 0)
-        start_counting(now);
-    int64_t wait = reshare.due_us - now;
-    if (reshare.running || wait <= 0) {
-        wait = time_to_slice(now);
-        /* Cutting a wait costs two system calls. A busy process has many, and one that ends by
-         * itself soon need not be cut to see that the process has become idle: the next one sees.
-         */
-        if (wait > 0 && !reshare.idle && timeout_us >= 0 && timeout_us <= interval_us())
-            return -1;
+    const int64_t now = gf_clock_us();
+    if (reshare.began_us == 0) {
+        reshare.began_us = now;
+        gf_pace_start(now, interval_us());
     }
-    if (timeout_us >= 0 && timeout_us <= wait)
+    gcfreeze_page.status.pass_looks++;
+    if (now < reshare.deaf_us)
         return -1;
-    if (!reshare.running && !regainable())
-        return -1;
-    return wait;
+    int64_t wait = reshare.running ? 0 : time_to_pass(now);
+    if (wait == 0) {
+        wait = gf_pace_wait(now);
+        /* Cutting a wait costs two system calls. A busy process has many, and the next one sees
+         * whether it is idle by now. */
+        if (wait > 0 && !gf_pace_is_idle() && timeout_us >= 0 && timeout_us <= short_us)
+            return -1;
+        reshare.overdue = gf_pace_is_overdue(now);
+    }
+    return timeout_us >= 0 && timeout_us <= wait ? -1 : wait;
+}
+
+bool gf_reshare_is_overdue(void) {
+    return reshare.overdue;
 }
 
 /* Tests want a slice in each wait, but not in the one that a slice has made of it. */
@@ -183,6 +157,7 @@ static int64_t always(bool first) {
 int64_t gf_reshare_plan(int64_t timeout_us, bool first) {
     if (gf_session.config.reshare_always)
         return always(first);
+    reshare.overdue = false;
     if (timeout_us == 0 || atomic_flag_test_and_set(&reshare.busy))
         return -1;
     int64_t result = plan(timeout_us);
@@ -190,34 +165,11 @@ int64_t gf_reshare_plan(int64_t timeout_us, bool first) {
     return result;
 }
 
-/* Passes that regain little come more and more rarely. */
-static void end_pass(enum gcfreeze_reason reason) {
-    bool little = reshare.pass.given * gf_page_size() < worthwhile_bytes;
-    struct gcfreeze_status *status = &gcfreeze_page.status;
-    bool same = status->pass_reason == (int32_t)reason;
-    if (!little)
-        reshare.rarer = 1;
-    else if (reshare.rarer < rarest)
-        reshare.rarer *= 2;
-    reshare.due_us = reshare.began_us + interval_us() * reshare.rarer;
-    status->pass_reason = (int32_t)reason;
-    reshare.running = false;
-    reshare.worth = false;
-    reshare.faults = minor_faults();
-    if (reason == GCFREEZE_REASON_RACED)
-        reshare.raced = true;
-    if (reason != GCFREEZE_REASON_NONE && reshare.pass.given + reshare.pass.kept == 0) {
-        if (same)
-            return; /* said before */
-    } else {
-        status->passes++;
-    }
-    status->pages_given_back += reshare.pass.given;
-    status->pages_kept += reshare.pass.kept;
-    status->pass_us += reshare.pass_us;
+static void tell(enum gcfreeze_reason reason, bool running) {
     const struct gf_pass_event event = {
         .pid = gf_self_pid(),
         .reason = reason,
+        .running = running,
         .script = gf_self_title(),
         .python = gf_session.runtime->version(),
         .given = (long)reshare.pass.given,
@@ -228,11 +180,55 @@ static void end_pass(enum gcfreeze_reason reason) {
     gf_report_pass(&gf_session.config, &event);
 }
 
+/* The first time in this process? */
+static bool is_news(enum gcfreeze_reason reason) {
+    const uint64_t bit = UINT64_C(1) << reason;
+    const bool news = !(reshare.told & bit);
+    reshare.told |= bit;
+    return news;
+}
+
 static void begin_pass(int64_t now) {
     reshare.pass = (struct gf_pass){0};
     reshare.pass_us = 0;
-    reshare.began_us = now;
+    reshare.began_us = reshare.told_us = now;
+    reshare.cpu_us = gf_clock_cpu_us();
+    reshare.faults = minor_faults();
     reshare.running = true;
+    gcfreeze_page.status.pass_running = 1;
+}
+
+static void end_pass(enum gcfreeze_reason reason) {
+    const bool whole = reason == GCFREEZE_REASON_NONE;
+    const bool empty = reshare.pass.given + reshare.pass.kept == 0;
+    reshare.kept = whole ? reshare.pass.kept : 0;
+    reshare.running = false;
+    gcfreeze_page.status.pass_running = 0;
+    gcfreeze_page.status.pass_reason = (int32_t)reason;
+    if (reason == GCFREEZE_REASON_RACED)
+        reshare.raced = true;
+    if (whole || !empty)
+        gcfreeze_page.status.passes++;
+    if (whole || !empty || is_news(reason))
+        tell(reason, false);
+}
+
+/* No slice can be made in this wait. */
+static void note_obstacle(enum gcfreeze_reason reason) {
+    if (atomic_flag_test_and_set(&reshare.busy))
+        return;
+    gcfreeze_page.status.pass_reason = (int32_t)reason;
+    /* another wait may be another matter, but only a foreign one */
+    if (reason != GCFREEZE_REASON_FOREIGN_WAIT)
+        reshare.deaf_us = gf_clock_us() + interval_us();
+    if (reshare.running)
+        end_pass(reason);
+    else if (is_news(reason)) {
+        reshare.pass = (struct gf_pass){0};
+        reshare.pass_us = 0;
+        tell(reason, false);
+    }
+    atomic_flag_clear(&reshare.busy);
 }
 
 /* Beside other threads the interpreter must be held, so that none of them runs Python. Waiting for
@@ -254,31 +250,45 @@ static enum gcfreeze_reason obstacle(int threads, const void *code) {
     return threads > 1 ? obstacle_beside_threads(code) : GCFREEZE_REASON_NONE;
 }
 
+/* What a slice has given back counts at once. */
+static void count(const struct gf_pass *before, int64_t used_us) {
+    struct gcfreeze_status *status = &gcfreeze_page.status;
+    status->pages_given_back += reshare.pass.given - before->given;
+    status->pages_kept += reshare.pass.kept - before->kept;
+    status->pass_us += used_us;
+    reshare.pass_us += used_us;
+}
+
 /* `entry`: the interpreter, where there are other threads; it is left before anything is told. */
 static void give_back(int64_t left_us, struct gf_entry *entry) {
-    const uint64_t given = reshare.pass.given;
-    const int64_t start = gf_clock_us();
-    const bool idle = is_idle(start);
-    const int64_t slice_us = idle ? idle_slice_us : busy_slice_us;
+    const struct gf_pass before = reshare.pass;
+    const int64_t start = gf_clock_us(), start_cpu = gf_clock_cpu_us();
+    const long start_faults = minor_faults();
+    const int64_t slice_us = gf_pace_slice_us(start);
     enum gcfreeze_reason reason;
-    int64_t until = start + (left_us < 0 ? slice_us : sooner(left_us, slice_us));
+    int64_t until = start + (left_us < 0 || left_us > slice_us ? slice_us : left_us);
     if (gf_session.config.reshare_always)
         until = INT64_MAX;
     bool over = entry ? gf_giveback_shared(&reshare.pass, until, &reason)
                       : gf_giveback_alone(&reshare.pass, until, &reason);
     if (entry)
         gf_session.runtime->leave(entry);
-    int64_t spent = gf_clock_us() - start;
+    const int64_t used = gf_clock_cpu_us() - start_cpu;
     reshare.disturbed = !over && reason != GCFREEZE_REASON_NONE;
-    reshare.elapsed.credit -= reshare.disturbed ? later(spent, slice_us) : spent;
-    reshare.period_cpu_us += spent;
-    if (!idle)
-        reshare.used.credit -= spent + (int64_t)(reshare.pass.given - given) * refault_us;
-    reshare.pass_us += spent;
-    if (over)
+    gf_pace_spent(used, reshare.pass.given - before.given, reshare.disturbed);
+    reshare.cpu_us += used;
+    reshare.faults += minor_faults() - start_faults;
+    count(&before, used);
+    if (over) {
         end_pass(reason);
-    else
-        gcfreeze_page.status.pass_reason = (int32_t)reason;
+        return;
+    }
+    gcfreeze_page.status.pass_reason = (int32_t)reason;
+    const int64_t now = gf_clock_us();
+    if (now - reshare.told_us >= interval_us()) {
+        reshare.told_us = now;
+        tell(reason, true);
+    }
 }
 
 static void give_back_beside_threads(int64_t left_us) {
@@ -289,28 +299,25 @@ static void give_back_beside_threads(int64_t left_us) {
         end_pass(GCFREEZE_REASON_NO_THREAD_STATE);
 }
 
-enum gf_cut gf_reshare_cut(bool due, bool masked, const void *code) {
+enum gf_cut gf_reshare_cut(bool masked, const void *code) {
     int threads = gf_threads_count();
     enum gcfreeze_reason reason = obstacle(threads, code);
-    if (reason == GCFREEZE_REASON_NONE && threads > 1)
-        return GF_CUT_BESIDE_THREADS;
-    if (reason == GCFREEZE_REASON_NONE && masked)
-        return GF_CUT_ALONE;
-    if (reason == GCFREEZE_REASON_NONE)
-        return gf_session.runtime->waits_for_python(code) ? GF_CUT_ALONE_ONCE : GF_CUT_NOT;
-    if (due && !atomic_flag_test_and_set(&reshare.busy)) {
-        if (!reshare.running)
-            begin_pass(gf_clock_us());
-        end_pass(reason);
-        atomic_flag_clear(&reshare.busy);
+    if (reason != GCFREEZE_REASON_NONE) {
+        note_obstacle(reason);
+        return GF_CUT_NOT;
     }
-    return GF_CUT_NOT;
+    if (threads > 1)
+        return GF_CUT_BESIDE_THREADS;
+    if (masked)
+        return GF_CUT_ALONE;
+    return gf_session.runtime->waits_for_python(code) ? GF_CUT_ALONE_ONCE : GF_CUT_NOT;
 }
 
 static bool slice(int64_t left_us, enum gf_cut how) {
     int64_t now = gf_clock_us();
-    /* after a wait for idleness: was it idle? */
-    if (!gf_session.config.reshare_always && time_to_slice(now) > 0)
+    /* what was to come is there: is it still wanted, and was the process idle? */
+    if (!gf_session.config.reshare_always &&
+        ((!reshare.running && time_to_pass(now) != 0) || gf_pace_wait(now) > 0))
         return true;
     if (!reshare.running)
         begin_pass(now);

@@ -1,8 +1,10 @@
 /* GCFREEZE_RESHARE: when arenas are copied, and when a waiting process gives copied pages back.
  *
- * A pass over all copied pages is due GCFREEZE_RESHARE seconds after the last one began, if at
- * least 8 MB look regainable: the process's minor faults tell. It is done in slices of 3 ms, in
- * waits that would go on anyway, and takes 2 % of the time at most.
+ * A pass over all copied pages is due GCFREEZE_RESHARE seconds after the last one began, if the
+ * process has done anything since by which pages could have become regainable. What is regainable
+ * the pass asks of the kernel. It is done in slices, in waits that would go on anyway, and in a
+ * process that is never without work between two requests; core/pace.h says how much of the time
+ * they may take.
  *
  * All functions but the first three may be called by any thread; one at a time gets in, the others
  * go on without. Nothing allocates or waits, but that a slice in a process with threads takes the
@@ -41,6 +43,11 @@ void gf_reshare_child(void);
  * is due; -1: not in this wait. `first` is false when this wait has had a slice. */
 int64_t gf_reshare_plan(int64_t timeout_us, bool first);
 
+/* Is the slice that gf_reshare_plan has just allowed to be made before this wait, whatever is
+ * ready?
+ */
+bool gf_reshare_is_overdue(void);
+
 /* How a wait is cut. Asked before any signal is blocked: the kernel gives one that a thread blocks
  * to another thread, and nobody would end this wait. */
 enum gf_cut {
@@ -50,12 +57,11 @@ enum gf_cut {
     GF_CUT_BESIDE_THREADS, /* no signal may be blocked; must end with EINTR after a slice */
 };
 
-/* A wait in a process of our own, called from `code`, for which gf_reshare_plan said how long; is
- * the slice `due` now? `masked`: the wait takes a signal mask. Without one, and beside other
- * threads, which must be switched on, only waits of Python's own code are cut: it looks for signals
- * at EINTR, and waits for the rest. Where a slice is due and none may be made, the reason is told.
- */
-enum gf_cut gf_reshare_cut(bool due, bool masked, const void *code);
+/* A wait in a process of our own, called from `code`, in which gf_reshare_plan wants a slice.
+ * `masked`: the wait takes a signal mask. Without one, and beside other threads, which must be
+ * switched on, only waits of Python's own code are cut: it looks for signals at EINTR, and waits
+ * for the rest. Where none may be made the reason is told, each once. */
+enum gf_cut gf_reshare_cut(bool masked, const void *code);
 
 /* One slice; `left_us` is what is left of the wait (-1: it has no end). True: gf_reshare_plan says
  * when the next one is due. False: nobody need ask again in this wait. */

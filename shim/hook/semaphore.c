@@ -47,16 +47,16 @@ static void slice_alone(int64_t left_us) {
 static bool cut_semaphore(sem_t *semaphore, const struct timespec *deadline, const void *code,
                           int *ret) {
     int64_t left = us_until(deadline);
-    struct gf_cutting cutting = {GF_CUT_NOT, -1};
+    struct gf_cutting cutting = {GF_CUT_NOT, -1, false};
     if (left != -2 && left != 0)
         cutting = gf_wait_plan(left, false, code);
     if (cutting.how == GF_CUT_NOT)
         return false;
     const struct timespec until = realtime_in(cutting.first_us);
-    *ret = gf_real_semaphores()->sem_timedwait(semaphore, &until);
-    if (*ret == 0 || errno == EINTR)
+    *ret = cutting.overdue ? -1 : gf_real_semaphores()->sem_timedwait(semaphore, &until);
+    if (!cutting.overdue && (*ret == 0 || errno == EINTR))
         return true;
-    if (errno != ETIMEDOUT)
+    if (!cutting.overdue && errno != ETIMEDOUT)
         return false;
     if (cutting.how == GF_CUT_BESIDE_THREADS)
         gf_reshare_slice(us_until(deadline), cutting.how);

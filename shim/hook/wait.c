@@ -48,11 +48,20 @@ static int64_t us_left(int64_t end_us) {
     return left < 0 ? 0 : left;
 }
 
+/* Beside threads a slice ends the wait; one that ends soon anyway would be over then. */
+static bool begins_with_slice(enum gf_cut how, int64_t timeout_us) {
+    static const int64_t long_us = 100000;
+    return gf_reshare_is_overdue() &&
+           (how == GF_CUT_ALONE || timeout_us < 0 || timeout_us >= long_us);
+}
+
 /* A child that borrows this memory (vfork) has nothing to give back. */
 struct gf_cutting gf_wait_plan(int64_t timeout_us, bool masked, const void *code) {
-    struct gf_cutting cutting = {GF_CUT_NOT, gf_reshare_plan(timeout_us, true)};
+    struct gf_cutting cutting = {GF_CUT_NOT, gf_reshare_plan(timeout_us, true), false};
     if (cutting.first_us >= 0 && gf_engine_is_ours())
-        cutting.how = gf_reshare_cut(cutting.first_us == 0, masked, code);
+        cutting.how = gf_reshare_cut(masked, code);
+    if (cutting.how != GF_CUT_NOT)
+        cutting.overdue = begins_with_slice(cutting.how, timeout_us);
     return cutting;
 }
 
@@ -63,21 +72,22 @@ static int64_t end_of(int64_t timeout_us) {
 /* The only thread. Signals are blocked but for the waits themselves: one that arrives during a
  * slice, or between it and the wait, ends the wait with EINTR, as it would have without us. Before
  * they are, it is seen whether anything is ready, and whether the real function may be called. */
-static int cut_alone(const struct wait *wait, int64_t timeout_us, int64_t next,
+static int cut_alone(const struct wait *wait, struct gf_cutting cutting, int64_t timeout_us,
                      const sigset_t *mask) {
     sigset_t all, before;
-    int64_t end = end_of(timeout_us);
-    int result = wait->call(wait, 0, mask);
+    int64_t end = end_of(timeout_us), next = cutting.first_us;
+    int result = cutting.overdue ? 0 : wait->call(wait, 0, mask);
     sigfillset(&all);
     if (result == 0)
         result = sigprocmask(SIG_SETMASK, &all, &before);
     if (result != 0)
         return result;
-    for (;;) {
+    for (bool overdue = cutting.overdue;; overdue = false) {
         int64_t left = us_left(end);
         bool last = next < 0 || (left >= 0 && left <= next);
-        result = wait->call(wait, last ? left : next, mask ? mask : &before);
-        if (result != 0 || last)
+        if (!overdue)
+            result = wait->call(wait, last ? left : next, mask ? mask : &before);
+        if (!overdue && (result != 0 || last))
             break;
         bool more = gf_reshare_slice(us_left(end), GF_CUT_ALONE);
         next = more ? gf_reshare_plan(us_left(end), false) : -1;
@@ -91,10 +101,10 @@ static int cut_alone(const struct wait *wait, int64_t timeout_us, int64_t next,
 /* The kernel gives a signal that one thread blocks to another one, and nobody would end this wait.
  * So none is blocked, and the wait ends with EINTR where it was cut: a signal that has been handled
  * since then is as good as one that ended it. */
-static int cut_beside_threads(const struct wait *wait, int64_t timeout_us, int64_t first_us,
-                              const sigset_t *mask) {
+static int cut_beside_threads(const struct wait *wait, struct gf_cutting cutting,
+                              int64_t timeout_us, const sigset_t *mask) {
     int64_t end = end_of(timeout_us);
-    int result = wait->call(wait, first_us, mask);
+    int result = cutting.overdue ? 0 : wait->call(wait, cutting.first_us, mask);
     if (result != 0)
         return result;
     gf_reshare_slice(us_left(end), GF_CUT_BESIDE_THREADS);
@@ -115,9 +125,8 @@ static bool cut(const struct wait *wait, struct gf_cutting cutting, int64_t time
     int error = errno;
     if (cutting.how == GF_CUT_NOT || *wait->refused)
         return false;
-    int result = cutting.how == GF_CUT_ALONE
-                     ? cut_alone(wait, timeout_us, cutting.first_us, mask)
-                     : cut_beside_threads(wait, timeout_us, cutting.first_us, mask);
+    int result = cutting.how == GF_CUT_ALONE ? cut_alone(wait, cutting, timeout_us, mask)
+                                             : cut_beside_threads(wait, cutting, timeout_us, mask);
     if (result < 0 && errno == EINTR) {
         *ret = result;
         return true;
@@ -237,7 +246,7 @@ int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
                    struct timeval *timeout, const void *code) {
     int64_t us = us_of_timeval(timeout);
     bool ordinary = us != -2 && count >= 0 && count <= FD_SETSIZE;
-    struct gf_cutting cutting = {GF_CUT_NOT, -1};
+    struct gf_cutting cutting = {GF_CUT_NOT, -1, false};
     if (ordinary)
         cutting = gf_wait_plan(us, true, code);
     if (cutting.how == GF_CUT_NOT)
@@ -315,8 +324,9 @@ static bool wait_readable(int file, bool accepts, const void *code) {
         .call = call_poll, .refused = &ppoll_refused, .what = &files, .count = 1};
     int error = errno, result = 0;
     struct gf_cutting cutting = gf_wait_plan(-1, true, code);
-    if (cutting.how != GF_CUT_NOT && blocks(file, accepts) && gf_real.poll(&files, 1, 0) == 0 &&
-        signals_interrupt() && cut(&wait, cutting, -1, NULL, &result) && result < 0)
+    if (cutting.how != GF_CUT_NOT && blocks(file, accepts) &&
+        (cutting.overdue || gf_real.poll(&files, 1, 0) == 0) && signals_interrupt() &&
+        cut(&wait, cutting, -1, NULL, &result) && result < 0)
         return false;
     errno = error;
     return true;

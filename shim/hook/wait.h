@@ -14,11 +14,13 @@
 
 #include "core/reshare.h"
 
-/* How a wait of `timeout_us` microseconds (-1: for ever) is cut, and how long until its first
- * slice. `masked`: it takes a signal mask. `code` is what waits. */
+/* How a wait of `timeout_us` microseconds (-1: for ever) is cut, how long until its first slice,
+ * and whether that comes before the wait. `masked`: it takes a signal mask. `code` is what waits.
+ */
 struct gf_cutting {
     enum gf_cut how;
     int64_t first_us;
+    bool overdue;
 };
 struct gf_cutting gf_wait_plan(int64_t timeout_us, bool masked, const void *code);
 

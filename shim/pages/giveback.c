@@ -1,6 +1,7 @@
 #include "pages/giveback.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -56,6 +57,21 @@ static void put_back(char *start, const char *original, const char *moved, size_
             __atomic_compare_exchange_n(&start[i], &expected, moved[i], false, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED);
     }
+}
+
+/* Who has been waiting for the interpreter, or is in a system call, sleeps before long: the others
+ * are given so much time for that. */
+static const int64_t settle_us = 1000;
+
+static bool others_settle(int64_t until_us) {
+    const int64_t latest_us = gf_clock_us() + settle_us;
+    until_us = until_us < latest_us ? until_us : latest_us;
+    while (!gf_others_sleep(&others)) {
+        if (gf_clock_us() >= until_us)
+            return false;
+        sched_yield();
+    }
+    return true;
 }
 
 /* The run is equal, and none of the threads that slept before it was compared has run since. One
@@ -269,7 +285,7 @@ bool gf_giveback_alone(struct gf_pass *pass, int64_t until_us, enum gcfreeze_rea
 bool gf_giveback_shared(struct gf_pass *pass, int64_t until_us, enum gcfreeze_reason *ret) {
     int descriptor;
     *ret = GCFREEZE_REASON_BUSY_THREADS;
-    if (!gf_others_sleep(&others))
+    if (!others_settle(until_us))
         return false;
     if (!begin(&descriptor, ret))
         return true;

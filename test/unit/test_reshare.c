@@ -3,6 +3,7 @@
 #include "support/child.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -24,19 +25,22 @@ static long much(void) {
 
 static int64_t now_us = 1000 * (int64_t)SECOND;
 static int64_t used_us; /* by the process, of the processor */
-static int64_t tick_us; /* how long everything takes: the clock goes on at each look */
+static int64_t tick_us; /* how long everything in a slice takes: clocks go on at each look */
+static int64_t ticked_us;
 static long faults;
 
 int __real_clock_gettime(clockid_t clock, struct timespec *ret);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
     if (clock == CLOCK_PROCESS_CPUTIME_ID) {
-        *ret = (struct timespec){.tv_sec = used_us / SECOND, .tv_nsec = used_us % SECOND * 1000};
+        const int64_t used = used_us + ticked_us;
+        *ret = (struct timespec){.tv_sec = used / SECOND, .tv_nsec = used % SECOND * 1000};
         return 0;
     }
     if (clock != CLOCK_MONOTONIC)
         return __real_clock_gettime(clock, ret);
     now_us += tick_us;
+    ticked_us += tick_us;
     *ret = (struct timespec){.tv_sec = now_us / SECOND, .tv_nsec = now_us % SECOND * 1000};
     return 0;
 }
@@ -46,6 +50,16 @@ int __wrap_getrusage(int who, struct rusage *ret) {
     (void)who;
     *ret = (struct rusage){.ru_minflt = faults};
     return 0;
+}
+
+/* It waits for a processor as long as it has one: it is busy where it works. */
+bool __real_gf_file_read(const char *path, char *ret, size_t size);
+bool __wrap_gf_file_read(const char *path, char *ret, size_t size);
+bool __wrap_gf_file_read(const char *path, char *ret, size_t size) {
+    if (strcmp(path, "/proc/thread-self/schedstat") != 0)
+        return __real_gf_file_read(path, ret, size);
+    snprintf(ret, size, "0 %lld 1\n", (long long)used_us * 1000);
+    return true;
 }
 
 /* ---- a process with an arena that is copied ---- */
@@ -63,7 +77,7 @@ static void start(void) {
     assert_int_equal(event.snapshot, GCFREEZE_REASON_NONE);
     assert_int_equal(event.snapshot_bytes, gf_arena_bytes());
     gf_reshare_child();
-    assert_int_equal(gf_reshare_plan(-1, true), -1); /* the first wait begins the interval */
+    assert_int_equal(gf_reshare_plan(-1, true), INTERVAL); /* it begins with the first wait */
 }
 
 /* A busy second. */
@@ -82,7 +96,7 @@ static void slice(int64_t left_us, int64_t tick) {
 /* One whole pass now. */
 static void pass(void) {
     make_it_worthwhile();
-    now_us += 20 * (int64_t)INTERVAL; /* the rarest */
+    now_us += INTERVAL;
     uint64_t before = gf_fake_status().passes;
     assert_int_equal(gf_reshare_plan(-1, true), 0);
     slice(-1, 0);
@@ -136,60 +150,88 @@ static void a_pass_is_due_an_interval_after_the_first_wait(void **state) {
     assert_int_equal(gf_reshare_plan(0, true), -1); /* that is no wait */
 }
 
-static void a_pass_is_due_only_if_much_looks_regainable(void **state) {
-    (void)state;
-    start();
-    now_us += INTERVAL;
-    used_us += SECOND;
-    faults = much() - 1;
-    assert_int_equal(gf_reshare_plan(-1, true), -1);
-    faults = much();
-    assert_int_equal(gf_reshare_plan(-1, true), 0);
+static void change_all(void) {
+    for (size_t page = 0; page < GF_ARENA_PAGES; page++)
+        gf_arena_change(arena, page);
 }
 
-static void only_page_faults_since_the_last_pass_count(void **state) {
-    (void)state;
+/* A pass that finds nothing different, an interval ago. */
+static void start_after_a_pass(void) {
     start();
     pass();
-    now_us += 20 * (int64_t)INTERVAL;
-    faults += much() - 1;
+    now_us += INTERVAL;
+}
+
+static void a_process_that_has_done_nothing_makes_no_pass(void **state) {
+    (void)state;
+    start_after_a_pass();
+    used_us += 100; /* a wait has ended, and another begins */
     assert_int_equal(gf_reshare_plan(-1, true), -1);
+    now_us += 1000 * (int64_t)INTERVAL;
+    assert_int_equal(gf_reshare_plan(-1, true), -1);
+    assert_int_equal(gf_fake_status().pass_running, 0);
+}
+
+static void pages_that_were_copied_since_a_pass_began_make_another_due(void **state) {
+    (void)state;
+    start_after_a_pass();
+    faults += 127;
+    assert_int_equal(gf_reshare_plan(-1, true), -1);
+    assert_int_equal(gf_fake_status().regainable_bytes, 127 * gf_page_size());
     faults += 1;
     assert_int_equal(gf_reshare_plan(-1, true), 0);
 }
 
-/* In intervals from the beginning of a pass to the next. */
-static int64_t next_after_pass(void) {
+static void work_makes_another_due(void **state) {
+    (void)state;
+    start_after_a_pass();
+    used_us += 201;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
+}
+
+/* Whoever makes pages equal again writes to each of them: ten in a microsecond at most. */
+static void pages_that_differed_are_looked_at_again_after_work_on_as_many(void **state) {
+    (void)state;
+    start();
+    change_all();
     pass();
+    assert_int_equal(gf_fake_status().pages_kept, GF_ARENA_PAGES);
+    now_us += INTERVAL;
+    used_us += 200 + GF_ARENA_PAGES / 10;
+    assert_int_equal(gf_reshare_plan(-1, true), 15 * INTERVAL);
+    used_us += 1;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
+}
+
+static void little_work_makes_one_due_after_a_while(void **state) {
+    (void)state;
+    start();
+    change_all();
+    pass();
+    used_us += 201;
+    now_us += 16 * (int64_t)INTERVAL - 1;
+    assert_int_equal(gf_reshare_plan(-1, true), 1);
+    now_us += 1;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
+}
+
+/* What a request has copied behind the pass counts, whenever the pass ends. */
+static void what_is_copied_during_a_pass_makes_another_due(void **state) {
+    (void)state;
+    start();
+    gf_arena_touch_all(arena);
+    gf_arena_change(arena, 2);
     make_it_worthwhile();
-    return (gf_reshare_plan(-1, true) + INTERVAL / 2) / INTERVAL;
-}
-
-static void passes_that_regain_little_become_rare_and_stay_so(void **state) {
-    static const int64_t intervals[] = {2, 4, 8, 16, 16, 16, 16};
-    (void)state;
-    start();
-    for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++)
-        assert_int_equal(next_after_pass(), intervals[i]);
-}
-
-static void a_pass_that_regains_much_makes_the_next_one_come_soon(void **state) {
-    char *more[32];
-    const size_t arenas = (size_t)much() / GF_ARENA_PAGES;
-    struct gf_event event = {0};
-    (void)state;
-    start();
-    assert_in_range(arenas, 1, sizeof more / sizeof *more);
-    for (size_t i = 0; i < arenas; i++)
-        more[i] = gf_arena_new();
-    gf_reshare_prepare(&event);
-    assert_int_equal(next_after_pass(), 2);
-    assert_int_equal(next_after_pass(), 4);
-    for (size_t i = 0; i < arenas; i++)
-        gf_arena_touch_all(more[i]);
-    assert_int_equal(next_after_pass(), 1);
-    assert_int_equal(gf_fake_status().pages_given_back, much());
-    assert_int_equal(next_after_pass(), 2);
+    now_us += INTERVAL;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
+    slice(-1, 2000);
+    assert_int_equal(gf_fake_status().pass_running, 1);
+    make_it_worthwhile();
+    now_us += SECOND;
+    slice(-1, 0);
+    assert_int_equal(gf_fake_status().pass_running, 0);
+    now_us += INTERVAL;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
 }
 
 /* ---- the budget ---- */
@@ -238,9 +280,9 @@ static void between_requests_two_percent_of_the_work_are_spent(void **state) {
     (void)state;
     start_with_a_pass_due(); /* after a second of work: 20 ms */
     assert_int_equal(gf_reshare_plan(-1, true), 0);
-    slice(-1, 21000);
+    slice(-1, 40000);
     int64_t wait = gf_reshare_plan(-1, true); /* then it waits for idleness */
-    assert_in_range(wait, IDLE - 100000, IDLE);
+    assert_in_range(wait, IDLE - 200000, IDLE);
     assert_int_equal(gf_reshare_plan(wait, true), -1);
     now_us += wait;
     used_us += 10 * (int64_t)SECOND; /* much work */
@@ -250,10 +292,9 @@ static void between_requests_two_percent_of_the_work_are_spent(void **state) {
 static void a_busy_process_looks_for_idleness_where_its_waits_begin(void **state) {
     (void)state;
     start_with_a_pass_due();
-    slice(-1, 21000); /* all that it may spend for now */
-    assert_int_equal(gf_reshare_plan(SECOND, true), -1);
-    assert_int_equal(gf_reshare_plan(INTERVAL, true), -1);
-    assert_in_range(gf_reshare_plan(INTERVAL + 1, true), 1, IDLE); /* too long to see it after */
+    slice(-1, 40000); /* all that it may spend for now */
+    assert_int_equal(gf_reshare_plan(IDLE, true), -1);
+    assert_in_range(gf_reshare_plan(IDLE + 1, true), 1, IDLE); /* too long to see it after */
     now_us += SECOND;
     assert_int_equal(gf_reshare_plan(SECOND, true), 0); /* it has waited for a second */
 }
@@ -263,7 +304,7 @@ static void work_in_the_meantime_puts_a_slice_off(void **state) {
     start_with_a_pass_due();
     assert_int_equal(gf_reshare_plan(-1, true), 0);
     int64_t began = now_us;
-    slice(-1, 21000);
+    slice(-1, 40000);
     used_us += now_us - began;
     int64_t wait = gf_reshare_plan(-1, true);
     size_t copies = gf_arena_copies(arena);
@@ -346,15 +387,16 @@ static void passes_stop_beside_threads_and_go_on_after_them(void **state) {
     gf_companion_start(&companion);
     make_it_worthwhile();
     now_us += INTERVAL;
-    assert_int_equal(gf_reshare_cut(false, true, NULL), GF_CUT_NOT);
-    assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_NONE); /* none was due */
     assert_int_equal(gf_reshare_plan(-1, true), 0);
-    assert_int_equal(gf_reshare_cut(true, true, NULL), GF_CUT_NOT);
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_NOT);
+    assert_int_equal(gf_reshare_plan(-1, true), -1); /* once an interval */
+    now_us += INTERVAL;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
     assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_THREADS);
     assert_int_equal(gf_fake_status().passes, 0);
     assert_int_equal(gf_arena_copies(arena), 32);
     gf_companion_end(&companion);
-    assert_int_equal(gf_reshare_cut(true, true, NULL), GF_CUT_ALONE);
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_ALONE);
     pass();
     assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_NONE);
     assert_int_equal(gf_fake_status().pages_given_back, 32);
@@ -380,10 +422,10 @@ static void threads_that_come_in_the_middle_of_a_pass_end_it(void **state) {
 static void a_wait_without_a_mask_is_cut_for_python_alone(void **state) {
     (void)state;
     start_with_a_pass_due();
-    assert_int_equal(gf_reshare_cut(true, false, NULL), GF_CUT_ALONE_ONCE);
+    assert_int_equal(gf_reshare_cut(false, NULL), GF_CUT_ALONE_ONCE);
     gf_fake.foreign = true;
-    assert_int_equal(gf_reshare_cut(true, false, NULL), GF_CUT_NOT);
-    assert_int_equal(gf_reshare_cut(true, true, NULL), GF_CUT_ALONE);
+    assert_int_equal(gf_reshare_cut(false, NULL), GF_CUT_NOT);
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_ALONE);
 }
 
 static void a_child_starts_to_count_anew(void **state) {
@@ -407,10 +449,12 @@ int main(void) {
         cmocka_unit_test(switched_off_nothing_is_due),
         cmocka_unit_test(copies_are_due_with_a_freeze_and_again_if_some_are_missing),
         cmocka_unit_test(a_pass_is_due_an_interval_after_the_first_wait),
-        cmocka_unit_test(a_pass_is_due_only_if_much_looks_regainable),
-        cmocka_unit_test(only_page_faults_since_the_last_pass_count),
-        cmocka_unit_test(passes_that_regain_little_become_rare_and_stay_so),
-        cmocka_unit_test(a_pass_that_regains_much_makes_the_next_one_come_soon),
+        cmocka_unit_test(a_process_that_has_done_nothing_makes_no_pass),
+        cmocka_unit_test(pages_that_were_copied_since_a_pass_began_make_another_due),
+        cmocka_unit_test(work_makes_another_due),
+        cmocka_unit_test(pages_that_differed_are_looked_at_again_after_work_on_as_many),
+        cmocka_unit_test(little_work_makes_one_due_after_a_while),
+        cmocka_unit_test(what_is_copied_during_a_pass_makes_another_due),
         cmocka_unit_test(a_slice_between_requests_ends_after_a_millisecond),
         cmocka_unit_test(a_slice_in_an_idle_process_ends_after_three),
         cmocka_unit_test(a_slice_never_outlasts_its_wait),

@@ -20,10 +20,10 @@ int64_t __wrap_gf_reshare_plan(int64_t timeout_us, bool first) {
     return plan ? plan(timeout_us, first) : __real_gf_reshare_plan(timeout_us, first);
 }
 
-enum gf_cut __real_gf_reshare_cut(bool due, bool masked, const void *code);
-enum gf_cut __wrap_gf_reshare_cut(bool due, bool masked, const void *code);
-enum gf_cut __wrap_gf_reshare_cut(bool due, bool masked, const void *code) {
-    return how != GF_CUT_NOT ? how : __real_gf_reshare_cut(due, masked, code);
+enum gf_cut __real_gf_reshare_cut(bool masked, const void *code);
+enum gf_cut __wrap_gf_reshare_cut(bool masked, const void *code);
+enum gf_cut __wrap_gf_reshare_cut(bool masked, const void *code) {
+    return how != GF_CUT_NOT ? how : __real_gf_reshare_cut(masked, code);
 }
 
 bool __real_gf_reshare_slice(int64_t left_us, enum gf_cut as);
