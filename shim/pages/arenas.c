@@ -5,14 +5,21 @@
 /* Twice as many slots as arenas, so that searches stay short. A key is the arena's address and, in
  * the bits below a page, its size in units of 64 KiB: arenas are 256 KiB up to CPython 3.9 and 1
  * MiB from 3.10 on (Objects/obmalloc.c, ARENA_SIZE). */
-enum { SLOTS = 1 << 17, MOST = SLOTS / 2, UNIT = 1 << 16, UNITS = (1 << 12) - 1 };
+enum { SLOTS = 1 << 17, MOST = SLOTS / 2, UNIT = GF_ARENA_UNIT, UNITS = (1 << 12) - 1 };
 
-static struct gf_arena *slots;
-static atomic_size_t count;
+/* Arenas that find a table full come to the next one: nobody walks over what is not needed. All
+ * together hold 64 GiB of the smaller arenas. */
+enum { TABLES = 4 };
 
-/* How far from its first slot an arena has ever been put: a search looks no farther. So one that
- * goes leaves nothing behind, and what has gone makes no search longer. */
-static atomic_size_t farthest;
+static struct table {
+    struct gf_arena *slots;
+    atomic_size_t count;
+    /* How far from its first slot an arena has ever been put: a search looks no farther. So one
+     * that goes leaves nothing behind, and what has gone makes no search longer. */
+    atomic_size_t farthest;
+} tables[TABLES];
+
+static atomic_size_t used = 1; /* tables that have ever held an arena */
 
 static uintptr_t key_of(const void *address, size_t size) {
     return (uintptr_t)address | size / UNIT;
@@ -32,53 +39,75 @@ static size_t first_slot(const void *address) {
 }
 
 bool gf_arenas_open(void) {
-    if (slots)
+    const size_t size = SLOTS * sizeof(struct gf_arena);
+    if (tables[0].slots)
         return true;
-    void *memory = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE,
+    char *memory = mmap(NULL, TABLES * size, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return false;
-    slots = memory;
+    for (size_t i = 0; i < TABLES; i++)
+        tables[i].slots = (struct gf_arena *)(memory + i * size);
     return true;
 }
 
-static void search_as_far_as(size_t distance) {
-    size_t known = farthest;
-    while (distance > known && !atomic_compare_exchange_weak(&farthest, &known, distance))
+static void at_least(atomic_size_t *value, size_t wanted) {
+    size_t known = *value;
+    while (wanted > known && !atomic_compare_exchange_weak(value, &known, wanted))
         continue;
 }
 
-void gf_arenas_add(void *address, size_t size) {
-    if (!slots || size % UNIT != 0 || size == 0 || size / UNIT > UNITS ||
-        ((uintptr_t)address & UNITS) != 0 || count >= MOST)
-        return;
+static void put(struct table *table, void *address, size_t size) {
     size_t start = first_slot(address);
     for (size_t i = 0; i < SLOTS; i++) {
-        struct gf_arena *slot = &slots[(start + i) % SLOTS];
+        struct gf_arena *slot = &table->slots[(start + i) % SLOTS];
         uintptr_t was = 0;
         if (slot->key != 0)
             continue;
-        search_as_far_as(i);
+        at_least(&table->farthest, i);
         slot->original = NULL;
         if (atomic_compare_exchange_strong(&slot->key, &was, key_of(address, size))) {
-            count++;
+            table->count++;
             return;
         }
     }
 }
 
-struct gf_arena *gf_arenas_find(const void *address) {
+void gf_arenas_add(void *address, size_t size) {
+    if (!tables[0].slots || size % UNIT != 0 || size == 0 || size / UNIT > UNITS ||
+        ((uintptr_t)address & UNITS) != 0)
+        return;
+    for (size_t i = 0; i < TABLES; i++) {
+        if (tables[i].count < MOST) {
+            at_least(&used, i + 1);
+            put(&tables[i], address, size);
+            return;
+        }
+    }
+}
+
+static struct gf_arena *find(const void *address, struct table **ret_table) {
     size_t start = first_slot(address);
-    for (size_t i = 0; slots && i <= farthest; i++) {
-        struct gf_arena *slot = &slots[(start + i) % SLOTS];
-        if (slot->key != 0 && gf_arena_address(slot) == address)
-            return slot;
+    for (size_t t = 0; tables[0].slots && t < used; t++) {
+        for (size_t i = 0; i <= tables[t].farthest; i++) {
+            struct gf_arena *slot = &tables[t].slots[(start + i) % SLOTS];
+            if (slot->key != 0 && gf_arena_address(slot) == address) {
+                *ret_table = &tables[t];
+                return slot;
+            }
+        }
     }
     return NULL;
 }
 
+struct gf_arena *gf_arenas_find(const void *address) {
+    struct table *table;
+    return find(address, &table);
+}
+
 void gf_arenas_remove(void *address) {
-    struct gf_arena *slot = gf_arenas_find(address);
+    struct table *table;
+    struct gf_arena *slot = find(address, &table);
     if (!slot)
         return;
     /* out of the register first: a signal handler that waits may start a slice in between */
@@ -86,14 +115,14 @@ void gf_arenas_remove(void *address) {
     size_t size = gf_arena_size(slot);
     slot->original = NULL;
     slot->key = 0;
-    count--;
+    table->count--;
     if (original)
         munmap((void *)original, size);
 }
 
 struct gf_arena *gf_arenas_next(size_t *position) {
-    while (slots && *position < SLOTS) {
-        struct gf_arena *slot = &slots[(*position)++];
+    while (tables[0].slots && *position < used * SLOTS) {
+        struct gf_arena *slot = &tables[0].slots[(*position)++];
         if (slot->key != 0)
             return slot;
     }
@@ -101,6 +130,9 @@ struct gf_arena *gf_arenas_next(size_t *position) {
 }
 
 size_t gf_arenas_count(void) {
+    size_t count = 0;
+    for (size_t i = 0; i < TABLES; i++)
+        count += tables[i].count;
     return count;
 }
 

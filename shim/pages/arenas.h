@@ -14,18 +14,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Sizes of arenas are multiples of this. */
+enum { GF_ARENA_UNIT = 1 << 16 };
+
 /* A slot of the register. `original` is a second, read-only mapping of the arena's part of the
- * copy; NULL as long as there is none. */
+ * copy; NULL as long as there is none. The rest tells about that copy: who took it, where in it
+ * the arena lies, and how large it was when it was taken. */
 struct gf_arena {
     atomic_uintptr_t key; /* internal: ask the two functions below */
     const char *original;
+    int32_t taker;          /* pid */
+    uint16_t before, whole; /* GF_ARENA_UNIT */
 };
 
 char *gf_arena_address(const struct gf_arena *arena);
 size_t gf_arena_size(const struct gf_arena *arena);
 
-/* Makes room for 65,536 arenas: address space, of which pages are used as arenas come. False: there
- * is no memory, and no arena will be known. Idempotent. */
+/* Makes room for 262,144 arenas: address space, of which pages are used as arenas come. False:
+ * there is no memory, and no arena will be known. Idempotent. */
 bool gf_arenas_open(void);
 
 /* An arena has come. Ignored without a register, when it is full, and for blocks that are not made

@@ -9,7 +9,7 @@
 
 #include "pages/arenas.h"
 
-enum { KB = 1024, MB = 1024 * KB, ROOM = 65536 };
+enum { KB = 1024, MB = 1024 * KB, ROOM = 4 * 65536 };
 
 /* An address that nothing is mapped at: the register never looks. */
 static char *place(size_t number) {
