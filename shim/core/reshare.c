@@ -57,7 +57,7 @@ void gf_reshare_watch(void) {
 }
 
 bool gf_reshare_is_due(bool frozen) {
-    return on() && (frozen || reshare.unfinished);
+    return on() && (frozen || reshare.unfinished || gf_snapshot_may_be_replaced());
 }
 
 static long minor_faults(void) {

@@ -20,7 +20,7 @@ struct pm_scan_arg {
     uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
 #define GF_PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
-enum { IS_FILE = 1 << 2, IS_PRESENT = 1 << 3 };
+enum { IS_FILE = 1 << 2, IS_PRESENT = 1 << 3, REGIONS = 64 };
 
 /* Pages of the file between two copies of a run: to drop them costs a page fault of the next
  * reader, who maps 16 with it (fault_around_bytes). */
@@ -62,20 +62,25 @@ static bool any_pages(char *from, char *end, struct gf_run *ret) {
     return pages > 0;
 }
 
-/* The first copy; `end` if there is none. False with *ret_error: this kernel does not say. */
-static bool scan(int descriptor, char *from, char *end, char **ret, int *ret_error) {
-    struct page_region region = {(uintptr_t)end, 0, 0};
-    struct pm_scan_arg arg = {
-        .size = sizeof arg,
+static struct pm_scan_arg scan_of(const char *from, const char *end, struct page_region *regions,
+                                  size_t count) {
+    return (struct pm_scan_arg){
+        .size = sizeof(struct pm_scan_arg),
         .start = (uintptr_t)from,
         .end = (uintptr_t)end,
-        .vec = (uintptr_t)&region,
-        .vec_len = 1,
-        .max_pages = 1,
+        .vec = (uintptr_t)regions,
+        .vec_len = count,
         .category_inverted = IS_FILE,
         .category_mask = IS_FILE | IS_PRESENT,
         .return_mask = IS_PRESENT,
     };
+}
+
+/* The first copy; `end` if there is none. False with *ret_error: this kernel does not say. */
+static bool scan(int descriptor, char *from, char *end, char **ret, int *ret_error) {
+    struct page_region region = {(uintptr_t)end, 0, 0};
+    struct pm_scan_arg arg = scan_of(from, end, &region, 1);
+    arg.max_pages = 1;
     if (syscall(SYS_ioctl, descriptor, GF_PAGEMAP_SCAN, &arg) < 0) {
         *ret_error = errno;
         return false;
@@ -84,11 +89,41 @@ static bool scan(int descriptor, char *from, char *end, char **ret, int *ret_err
     return true;
 }
 
+/* False: this kernel does not say. */
+static bool count_regions(int descriptor, const char *from, const char *end, size_t *ret) {
+    struct page_region regions[REGIONS];
+    uintptr_t at = (uintptr_t)from;
+    *ret = 0;
+    while (at < (uintptr_t)end) {
+        struct pm_scan_arg arg = scan_of((const char *)at, end, regions, REGIONS);
+        long found = syscall(SYS_ioctl, descriptor, GF_PAGEMAP_SCAN, &arg);
+        if (found < 0 || arg.walk_end <= at)
+            return false;
+        for (long i = 0; i < found; i++)
+            *ret += regions[i].end - regions[i].start;
+        at = arg.walk_end;
+    }
+    return true;
+}
+
+static bool get_words(int descriptor, const char *from, size_t pages, uint64_t *words) {
+    const size_t size = pages * sizeof *words;
+    const uintptr_t offset = (uintptr_t)from / gf_page_size() * sizeof *words;
+    const long got = syscall(SYS_pread64, descriptor, words, size, offset);
+    if (got >= 0 && got != (long)size)
+        errno = EIO;
+    return got == (long)size;
+}
+
+static bool is_copy(uint64_t word) {
+    return (word & (MAP_PRESENT | MAP_FILE)) == MAP_PRESENT;
+}
+
 /* From the first copy on. Size 0: none is one. */
 static struct gf_run run_of(char *from, const uint64_t *words, size_t pages) {
     size_t first = 0, size = 0;
     uint64_t copies = 0;
-    while (first < pages && (words[first] & (MAP_PRESENT | MAP_FILE)) != MAP_PRESENT)
+    while (first < pages && !is_copy(words[first]))
         first++;
     for (size_t i = 0; first + i < pages && i <= size + most_between; i++) {
         uint64_t word = words[first + i];
@@ -106,10 +141,8 @@ static bool read_words(int descriptor, char *from, char *end, struct gf_run *ret
     uint64_t words[GF_RUN_PAGES];
     while (from < end) {
         size_t pages = pages_between(from, end);
-        long got = syscall(SYS_pread64, descriptor, words, pages * sizeof *words,
-                           (uintptr_t)from / gf_page_size() * sizeof *words);
-        if (got != (long)(pages * sizeof *words)) {
-            *ret_error = got < 0 ? errno : EIO;
+        if (!get_words(descriptor, from, pages, words)) {
+            *ret_error = errno;
             return false;
         }
         struct gf_run run = run_of(from, words, pages);
@@ -133,4 +166,20 @@ bool gf_pagemap_next(int descriptor, char *from, char *end, struct gf_run *ret, 
         *ret_error = 0;
     }
     return read_words(descriptor, from, end, ret, ret_error);
+}
+
+size_t gf_pagemap_copies(int descriptor, const char *from, const char *end) {
+    uint64_t words[GF_RUN_PAGES];
+    size_t bytes = 0;
+    if (descriptor < 0 || count_regions(descriptor, from, end, &bytes))
+        return bytes;
+    for (bytes = 0; from < end;) {
+        const size_t pages = pages_between(from, end);
+        if (!get_words(descriptor, from, pages, words))
+            return 0;
+        for (size_t i = 0; i < pages; i++)
+            bytes += is_copy(words[i]) ? gf_page_size() : 0;
+        from += pages * gf_page_size();
+    }
+    return bytes;
 }

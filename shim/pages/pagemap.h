@@ -36,6 +36,9 @@ void gf_pagemap_close(int descriptor);
  * may be a copy. */
 bool gf_pagemap_next(int descriptor, char *from, char *end, struct gf_run *ret, int *ret_error);
 
+/* Bytes between `from` and `end` that are this process's copies; 0 if the kernel does not tell. */
+size_t gf_pagemap_copies(int descriptor, const char *from, const char *end);
+
 /* Pages of this process that are no file's, about; -1: not known. What everybody may know of it. */
 long gf_pagemap_own_pages(void);
 

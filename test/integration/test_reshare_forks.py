@@ -92,6 +92,96 @@ tell(right=right())
     assert parent["right"]
 
 
+# ---- copies that nobody shares any more ----
+
+# What the heap takes in this process: its own pages, and what its copies have.
+TAKEN = """
+import time
+def copied():
+    sizes = {}
+    with open("/proc/self/maps") as rows:
+        for row in rows:
+            span, access, _, device, inode, *name = row.split(None, 5)
+            if access == "r--p" and "memfd:gcfreeze" in "".join(name):
+                start, end = (int(address, 16) for address in span.split("-"))
+                sizes[device, inode] = sizes.get((device, inode), 0) + (end - start) // 1024
+    return sum(sizes.values())
+def taken():
+    return anonymous() + copied()
+def change():
+    for item in HEAP:
+        item[0] += 1
+        item[2]["number"] += 1
+# forks until what they find to be done is done
+def fork_until(done):
+    limit = time.monotonic() + 60
+    while True:
+        end(worker(lambda: right() or tell(error="not what the parent has")))
+        if done() or time.monotonic() > limit:
+            return
+"""
+
+
+def test_what_a_parent_has_changed_is_not_kept_twice(python, tmp_path):
+    program = TAKEN + """
+end(worker(look_and_wait))
+before = taken()
+change()
+PRINT = fingerprint(HEAP)
+changed = taken()
+fork_until(lambda: taken() - before <= (changed - before) // 4)
+tell(before=before, changed=changed, after=taken(), right=right())
+end(worker(look_and_wait))
+"""
+    outcome = resharing.run(python, tmp_path, program)
+    first, parent, last = outcome.told
+    assert parent["changed"] - parent["before"] >= resharing.MUCH_KB, parent
+    assert parent["after"] - parent["before"] <= (parent["changed"] - parent["before"]) // 4, parent
+    assert parent["right"]
+    for told in first, last:
+        assert_gave_back(told)
+
+
+def test_copies_that_a_child_has_stay(python, tmp_path):
+    program = TAKEN + """
+to_worker, to_parent = os.pipe(), os.pipe()
+def body():
+    look()
+    os.read(to_worker[0], 1)
+    pause()
+    tell(after=anonymous(), right=right())
+pid = worker(body)
+size = status().snapshot_bytes
+change()
+expected, PRINT_BEFORE = fingerprint(HEAP), PRINT
+limit = time.monotonic() + 0.5
+while time.monotonic() < limit:
+    end(worker(lambda: None))
+tell(more=status().snapshot_bytes - size, size=size)
+os.write(to_worker[1], b"x")
+end(pid)
+tell(right=fingerprint(HEAP) == expected)
+"""
+    outcome = resharing.run(python, tmp_path, program)
+    parent, worker, last = outcome.told
+    assert parent["more"] <= parent["size"] // 4, parent
+    assert worker["right"] and last["right"]
+
+
+def test_a_child_for_each_job_copies_little(python, tmp_path):
+    program = TAKEN + """
+end(worker(look_and_wait))
+size = status().snapshot_bytes
+limit = time.monotonic() + 0.5
+while time.monotonic() < limit:
+    HEAP[7][0] += 1
+    end(worker(lambda: None))
+tell(more=status().snapshot_bytes - size, size=size)
+"""
+    _, parent = resharing.run(python, tmp_path, program).told
+    assert parent["more"] <= parent["size"] // 4, parent
+
+
 # ---- forks that we do not see ----
 
 ODD_FORKS = {
