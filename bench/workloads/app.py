@@ -2,6 +2,7 @@
 
     /little/N     one entry
     /much/N       one entry in a hundred, beginning with the Nth
+    /some/N       BENCH_READS entries at random: the same ones for the same N
     /read         everything
     /keep/N       keeps 10 kB more: each worker grows a cache of its own
     /collect      a full garbage collection
@@ -10,12 +11,14 @@
 Every answer carries the pid of the worker. Environment:
 
     BENCH_WORKLOAD, BENCH_MEGABYTES    what to hold
+    BENCH_READS                        how many entries /some/N reads
     and what hooks.py names
 """
 
 import gc
 import json
 import os
+import random
 
 from bench import workloads
 from bench.workloads import hooks
@@ -23,6 +26,7 @@ from bench.workloads import hooks
 hooks.install()
 workload = workloads.find(os.environ["BENCH_WORKLOAD"])
 heap = workload.build(float(os.environ["BENCH_MEGABYTES"]))
+reads = int(os.environ.get("BENCH_READS", 0))
 cache = []
 
 
@@ -32,6 +36,11 @@ def little(number):
 
 def much(number):
     return sum(little(number + step) for step in range(0, len(heap), 100))
+
+
+def some(number):
+    chance = random.Random(number)
+    return sum(little(chance.randrange(len(heap))) for _ in range(reads))
 
 
 def read(_):
@@ -54,6 +63,7 @@ def who(_):
 ROUTES = {
     "little": little,
     "much": much,
+    "some": some,
     "read": read,
     "keep": keep,
     "collect": collect,

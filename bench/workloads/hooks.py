@@ -3,10 +3,12 @@
     BENCH_FORKS      a file: one line for each fork, how many nanoseconds it took in the parent
     BENCH_PAUSE      stops (SIGSTOP) the parent right before its first fork, and each worker before
                      its first instruction that is not the interpreter's
+    BENCH_HEARTBEAT  each worker has a thread that wakes every second
 """
 
 import os
 import signal
+import threading
 import time
 
 
@@ -39,8 +41,19 @@ def pause():
     os.register_at_fork(before=before, after_in_child=stop)
 
 
+def beat():
+    while True:
+        time.sleep(1)
+
+
+def heartbeat():
+    os.register_at_fork(after_in_child=lambda: threading.Thread(target=beat, daemon=True).start())
+
+
 def install():
     if "BENCH_FORKS" in os.environ:
         time_forks(os.environ["BENCH_FORKS"])
     if "BENCH_PAUSE" in os.environ:
         pause()
+    if "BENCH_HEARTBEAT" in os.environ:
+        heartbeat()
