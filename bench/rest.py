@@ -21,11 +21,12 @@ from statistics import mean, median
 
 from rich.console import Console
 
+from bench import resting
 from bench.contenders import HAND, MODE, Contender
 from bench.demo import client, server
 from bench.support import memory, pairs
 from bench.support.figure import Figure, show
-from bench.support.place import Place
+from bench.support.place import WORKERS, Place
 from bench.support.scenario import INTERVAL
 from bench.support.setup import PROGRAMS, Setup, environment, find_pythons, library_version
 
@@ -247,7 +248,8 @@ def main():
         for version in versions:
             with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
                 setup = Setup(library, False, pythons, lambda text: print("bench:", text, file=sys.stderr))
-                place = Place(setup, by_version[version], Path(directory), megabytes=options.megabytes)
+                count = resting.WORKERS if row in resting.SERVERS else WORKERS
+                place = Place(setup, by_version[version], Path(directory), "catalogue", options.megabytes, count)
                 figures = list(measure_row(row, place, options))
             tell(figures, library, pythons[-1], options)
 
@@ -264,8 +266,6 @@ def measure_row(row, place, options):
         from bench.reshare import measure_forks
 
         return measure_forks(place)
-    from bench import resting
-
     return resting.measure(place, row, interval or QUICKLY)
 
 
