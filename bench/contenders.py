@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from bench.support.setup import PROGRAMS
+from bench.support.setup import IMMORTAL, PROGRAMS
 
 PRELOAD = ("--preload",)
 THREADS = ("--worker-class", "gthread", "--threads", "4")
 BY_HAND = ("--config", str(PROGRAMS / "by_hand.py"))
 
 EVERY = (3, 8)
-IMMORTAL = (3, 12)  # the oldest CPython that has immortal objects
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,11 @@ ROWS = [
 ]
 CONTENDERS = {row.name: row for row in ROWS}
 NOTHING, HAND = CONTENDERS["nothing"], CONTENDERS["by hand"]
+
+
+def reshare(interval):
+    """`interval`: GCFREEZE_RESHARE."""
+    return Contender("reshare", knobs=((MODE, "freeze"), ("GCFREEZE_RESHARE", str(interval))))
 
 
 def available(python, names=tuple(CONTENDERS)):

@@ -1,6 +1,6 @@
 """Writes docs/performance.md, its plots and the README's table from the results of a run. Prose is in
 bench/templates/; every figure comes from the results. Those of `site` alone are enough for the README
-and for the part of the page that shows them, those of `data` alone for their part of the page.
+and for the part of the page that shows them, those of `data`, or of `rest`, `light`, `busy` and `reshare`, for their part of the page.
 
 usage: script/bench-docs RESULTS.json
 """
@@ -17,6 +17,7 @@ from bench import plots
 from bench.contenders import BEST, DEFAULT
 from bench.support import must
 from bench.support.applications import REAL, ROUNDS
+from bench.support.figure import limit
 from bench.support.first import REQUESTS
 from bench.support.place import FEW, WORKERS
 from bench.support.result import MOMENTS, last
@@ -27,8 +28,10 @@ from bench.workloads.site import warm
 TEMPLATES = Path(__file__).parent / "templates"
 BEGIN = "<!-- script/bench-docs writes from here -->"
 END = "<!-- to here -->"
-DATA_BEGIN = "<!-- script/bench-docs writes data sets from here -->"
-DATA_END = "<!-- data sets to here -->"
+PARTS = {  # of the page, which can be written by themselves: their template, and their marks
+    "data sets": "data.md",
+    "giving back": "reshare.md",
+}
 CLEARLY = 0.98
 
 
@@ -134,8 +137,12 @@ def environment():
     found.globals.update(pages={name: len(one.visits.PAGES) for name, one in REAL.items()})
     found.globals.update(warm_pages=len(warm.PAGES), paths=REAL["site"].warm["paths"])
     found.globals.update(requests=REQUESTS, rounds=ROUNDS, best=best, begin=BEGIN, end=END)
-    found.globals.update(data_begin=DATA_BEGIN, data_end=DATA_END)
+    found.globals.update(limit=limit, marks={part: marks_of(part) for part in PARTS})
     return found
+
+
+def marks_of(part):
+    return "<!-- script/bench-docs writes %s from here -->" % part, "<!-- %s to here -->" % part
 
 
 def between_marks(path, new, marks=(BEGIN, END)):
@@ -155,32 +162,43 @@ def tidy(text):
 
 def write(data, root=ROOT):
     """Either everything that the results are enough for or, where something is missing, nothing."""
+    context = parts(data)
+    found = [part for part, rows in zip(PARTS, (context["data_sets"], context["giving_back"])) if rows]
     if data["trees"]:
-        write_servers(data, root)
-    elif data.get("data_sets"):
-        write_data_sets(data, root)
+        write_servers(data, context, root)
+    elif not found:
+        raise Incomplete("the results hold no run of `site`, `data`, `rest`, `light`, `busy` or `reshare`")
     else:
-        raise Incomplete("the results hold no run of `site` or `data`")
+        for part in found:
+            write_part(part, context, root)
 
 
-def tables_of_data_sets(data):
-    return {"data": data, "data_sets": data.get("data_sets", []), "must_data": list(must.of_data_sets(data))}
+def parts(data):
+    """What the parts that can be written by themselves show."""
+    return {
+        "data": data,
+        "data_sets": data.get("data_sets", []),
+        "must_data": list(must.of_data_sets(data)),
+        "must_back": list(must.of_reshare(data)),
+        "giving_back": [figure for figure in data["figures"] if must.is_of_reshare(figure)],
+        "others": [figure for figure in data["figures"] if not must.is_of_reshare(figure)],
+    }
 
 
-def write_data_sets(data, root):
+def write_part(part, context, root):
     page = root / "docs" / "performance.md"
-    new = tidy(environment().get_template("data.md").render(tables_of_data_sets(data)))
-    write_whole(page, between_marks(page, new, (DATA_BEGIN, DATA_END)))
+    new = tidy(environment().get_template(PARTS[part]).render(context))
+    write_whole(page, between_marks(page, new, marks_of(part)))
 
 
-def write_servers(data, root):
+def write_servers(data, context, root):
     templates, trees = environment(), find_trees(data, "catalogue")
     context = {
+        **context,
         "main": headline(trees),
         "trees": trees,
-        "others": find_trees(data, "documents", "model", "holes"),
+        "workloads": find_trees(data, "documents", "model", "holes"),
         **applications(data),
-        **tables_of_data_sets(data),
         "must": must.rows(data),
         "must_here": [*must.of_applications(data), *must.of_warm_starts(data)],
         "plots": {one["what"]: plots.slug(one["what"]) + ".svg" for one in data["series"]},

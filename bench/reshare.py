@@ -1,5 +1,4 @@
-"""GCFREEZE_RESHARE=on: what it costs, and what it does beside threads. What it gives back in
-ordinary workers is measured by `tree`."""
+"""GCFREEZE_RESHARE=on: what it costs. What it gives back is measured by `tree`, `rest`, `light` and `busy`."""
 
 import contextlib
 import dataclasses
@@ -9,40 +8,16 @@ from pathlib import Path
 from statistics import median
 
 from bench import speed
-from bench.contenders import CONTENDERS, HAND, NOTHING
-from bench.demo import client, server
+from bench.contenders import CONTENDERS, NOTHING
+from bench.demo import client
 from bench.fork import Forker
 from bench.support import memory, pairs
 from bench.support.figure import Figure
 from bench.support.place import WORKERS, Place
-from bench.support.scenario import INTERVAL
 from bench.support.setup import one_cpu
 
 RESHARE = CONTENDERS["reshare"]
-REQUESTS = 2000
 OBJECTS = 4_400_000  # of 120 bytes: 500 MB
-
-
-def read_everything(running):
-    """In each worker. Which worker takes a request is the kernel's choice, so the others stand
-    still meanwhile."""
-    workers = running.workers()
-    for pid in workers:
-        with server.alone(pid, workers):
-            if client.get(running.port, "/read") != pid:
-                raise server.Failed("a worker that stood still answered")
-
-
-def tree_memory(place, contender):
-    """MB of the whole server, after load, when all have read everything, ten seconds later."""
-    with place.running(contender) as running:
-        paths = ("/little/%d" % (number * 397) for number in range(REQUESTS))
-        client.load(running.port, paths, WORKERS)
-        read_everything(running)
-        time.sleep(INTERVAL)
-        if contender.reshares:
-            place.wait_for_passes(running.workers())
-        return running.memory() / memory.MB
 
 
 def percent(value, of):
@@ -54,22 +29,10 @@ def medians(rows, prefix=""):
 
 
 def measure_threads(place):
-    """One run a side: what remains differs by one or two MB."""
-    sides = {row.name: row.with_threads() for row in (NOTHING, HAND, RESHARE)}
-    found = {}
-    for name, side in sides.items():
-        place.setup.say("%s, 4 threads a worker" % name)
-        found[name] = tree_memory(place, side)
-    yield Figure(
-        what="memory of the whole server, 4 threads a worker, against freezing by hand",
-        subject=str(place.python),
-        unit="%",
-        sides={name + ", MB": value for name, value in found.items()},
-        value=percent(found["reshare"], found["by hand"]),
-        bound=32,
-    )
-    found = speed.measure_one(place, sides["reshare"], sides["nothing"], count=3, seconds=8)
-    yield dataclasses.replace(found, contender="reshare, 4 threads a worker")
+    sides = [row.with_threads() for row in (RESHARE, NOTHING)]
+    place.setup.say("%s against %s, 4 threads a worker" % tuple(side.name for side in sides))
+    found = speed.measure_one(place, *sides, count=3, seconds=8)
+    return dataclasses.replace(found, contender="reshare, 4 threads a worker")
 
 
 def measure_passes(place):
@@ -147,4 +110,4 @@ def measure(setup):
         setup.say("forks")
         yield from measure_forks(place)
         if not setup.quick:
-            yield from measure_threads(place)
+            yield measure_threads(place)

@@ -1,10 +1,13 @@
 """A measured figure next to its bound."""
 
+import operator
 from dataclasses import asdict, dataclass
 from typing import Optional
 
 from rich import box
 from rich.table import Table
+
+HOLDS = {"≤": operator.le, "≥": operator.ge}
 
 
 @dataclass
@@ -17,10 +20,11 @@ class Figure:
     bound: Optional[float]  # None: no measurable cost, so the interval must reach down to 0
     interval: Optional[tuple] = None  # 95 % of the value's, where it is a median of differences
     digits: int = 1
+    relation: str = "≤"  # the value's to the bound
 
     @property
     def within(self):
-        return self.interval[0] <= 0 if self.bound is None else self.value <= self.bound
+        return self.interval[0] <= 0 if self.bound is None else HOLDS[self.relation](self.value, self.bound)
 
     def machine(self):
         return {**asdict(self), "within": self.within}
@@ -32,9 +36,15 @@ class Figure:
         value = "%s %s" % (self.number(self.value), self.unit)
         if self.interval:
             value += " [%s, %s]" % tuple(self.number(end) for end in self.interval)
-        bound = "none" if self.bound is None else "%g %s" % (self.bound, self.unit)
+        bound = "none" if self.bound is None else limit(self.machine())
         sides = [self.number(self.sides[name]) if name in self.sides else "" for name in columns]
         return [self.subject, *sides, value, bound, "within" if self.within else "beyond"]
+
+
+def limit(figure):
+    """The bound of what machine() returned: that a value is at most so much is usual, and is not said."""
+    least = "≥ " if figure.get("relation") == "≥" else ""
+    return least + ("%g %s" % (figure["bound"], figure["unit"])).strip()
 
 
 def show(console, figures):

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import subprocess
-import threading
 from dataclasses import dataclass
 from statistics import median
 from typing import Optional
@@ -13,6 +12,7 @@ from typing import Optional
 from bench.support import cgroup, memory
 from bench.support.place import LIBRARY
 from bench.support.setup import PROGRAMS, environment
+from bench.support.watch import Watch
 
 EVERY = 0.05  # seconds between two looks at a control group
 
@@ -27,34 +27,14 @@ class Contender:
     knobs: Optional[tuple] = None  # the library's; None: without it
 
 
-class Sampler:
-    """The most memory that a control group has while this is open: its anonymous and shared pages."""
-
-    def __init__(self, group):
-        self.group, self.most, self.over = group, 0, threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-
-    def watch(self):
-        while not self.over.wait(EVERY):
-            self.most = max(self.most, self.group.working())
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-
-
 @contextlib.contextmanager
 def watched(with_group):
-    """(what a command starts with, a sampler or None)"""
+    """(what a command starts with; a list of what its group had at each look, or None)"""
     if not with_group:
         yield (), None
         return
-    with cgroup.group() as group, Sampler(group) as sampler:
-        yield group.prefix, sampler
+    with cgroup.group() as group, Watch(group.working, EVERY) as watch:
+        yield group.prefix, watch.seen
 
 
 def start(command, contender, library, events):
@@ -127,7 +107,7 @@ def measures(told, seen, usage):
 
 def run(python, words, contender, library, events, with_group):
     """({measure: value}, what the passes have computed)"""
-    with watched(with_group) as (prefix, sampler):
+    with watched(with_group) as (prefix, looks):
         # torch warns that there are more workers than processors
         command = [*prefix, python, "-W", "ignore", str(PROGRAMS / "data.py"), contender.how, *words]
         process = start(command, contender, library, events)
@@ -139,6 +119,6 @@ def run(python, words, contender, library, events, with_group):
             raise Failed("a program ended with status %d" % process.returncode)
         check_mode(contender, events)
         found = measures(told, seen, usage)
-        if sampler:
-            found["highest, MB"] = sampler.most / memory.MB
+        if looks is not None:
+            found["highest, MB"] = max(looks) / memory.MB
         return found, [one["total"] for one in told if "total" in one]

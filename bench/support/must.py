@@ -1,19 +1,18 @@
 """What the library must reach: each figure next to its bound, found in the results of a run."""
 
-import operator
 from dataclasses import dataclass
 
 from rich import box
 from rich.table import Table
 
 from bench.contenders import BOTH, DEFAULT, PATHS, WARM, WARM_BEST
+from bench.support.figure import HOLDS
 from bench.support.first import REQUESTS
 from bench.support.place import FEW, WORKERS
 
 HEAD = "gunicorn; where nothing else is said, 8 workers, 150 MB catalogue, read everything"
 IMMORTAL = (3, 12)
 MODES = ("freeze", "reshare", "immortal", BOTH)
-HOLDS = {"≤": operator.le, "≥": operator.ge}
 
 
 @dataclass
@@ -208,9 +207,33 @@ def of_forks(data):
             yield Row("own-part", figure["what"], figure["subject"], "≤", figure["bound"], *values)
 
 
+RESHARE = {  # how figures begin that `rest`, `light`, `busy` and `reshare` measure, and the keys of those that must be reached
+    "a worker that rests": "rests",
+    "constant light load": "light",
+    "a data loader that is never idle": "busy",
+    "a pool that is never idle": "busy",
+    "time added to the first fork, ": "first-fork",
+    "time of later forks, ": None,
+    "a worker's time in passes": None,
+}
+
+
+def is_of_reshare(figure):
+    return figure["what"].startswith(tuple(RESHARE))
+
+
+def of_reshare(data):
+    for figure in filter(is_of_reshare, data["figures"]):
+        key = next(key for start, key in RESHARE.items() if figure["what"].startswith(start))
+        if key:
+            value, ends = figure["value"], figure["interval"] or (figure["value"],) * 2
+            what, relation = "reshare, " + figure["what"], figure.get("relation", "≤")
+            yield Row(key, what, figure["subject"], relation, figure["bound"], value, *ends, figure["unit"])
+
+
 def rows(data):
     """In the order of the table; those that this run has measured."""
-    parts = of_applications, of_warm_starts, of_data_sets, of_memory, of_speed, of_exits, of_forks
+    parts = of_applications, of_warm_starts, of_data_sets, of_memory, of_speed, of_exits, of_forks, of_reshare
     return [one for part in parts for one in part(data)]
 
 

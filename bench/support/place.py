@@ -89,11 +89,11 @@ class Place:
             running.wait_for_workers()
             yield running
 
-    def read_events(self, kind):
-        """Of the last line there may be a part: the server goes on writing."""
+    def read_events(self, kind=None):
+        """Of one kind, or all. Of the last line there may be a part: the server goes on writing."""
         text = self.events.read_bytes()
         lines = map(json.loads, text[: text.rfind(b"\n") + 1].decode().splitlines())
-        return [event for event in lines if event["event"] == kind]
+        return [event for event in lines if kind in (event["event"], None)]
 
     def passes(self, workers):
         """The workers' passes. One that was declined is not what is measured here."""

@@ -9,6 +9,7 @@ from typing import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "bench" / "programs"
+IMMORTAL = (3, 12)  # the oldest CPython that has immortal objects
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Setup:
     @property
     def newest(self):
         return self.pythons[-1]
+
+    @property
+    def counting(self):
+        """The newest one whose counts copy what is read, whatever the library does; 3.13 if there is none."""
+        older = [python for python in self.pythons if python.minor < IMMORTAL]
+        return older[-1] if older else self.newest
 
     @property
     def ends(self):

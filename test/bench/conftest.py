@@ -145,6 +145,8 @@ def finds():
         data_set(holds="ndarray", records=200_000),
         Figure("time added to true", "true", "us", {"without": 300.0, "with": 350.0}, 50.0, 100),
         Figure("time added to a script", "3.13.0", "%", {"without": 1.0}, 0.1, None, (-0.2, 0.4)),
+        Figure("a worker that rests: own memory", "3.8.18", "MB", {}, 5.0, 6),
+        Figure("constant light load: throughput ÷ by hand", "3.8.18", "", {"CPU time ÷": 1.1}, 0.99, 0.98, None, 3, "≥"),
         Series("os.fork", "heap", "MB", "ms", rows),
         Projection(1024 * 1024, 1000, [PROJECTED]),
         Skip("a server's control group", "there is none"),

@@ -12,7 +12,7 @@ import pytest
 
 import conftest
 
-ENVIRONMENT = {"BENCH_WORKLOAD": "catalogue", "BENCH_MEGABYTES": "0.2"}
+ENVIRONMENT = {"BENCH_WORKLOAD": "catalogue", "BENCH_MEGABYTES": "0.2", "BENCH_READS": "30"}
 FORK = "import os, bench.workloads.app\nif os.fork() == 0: os._exit(0)\nos.wait()"
 
 
@@ -39,6 +39,10 @@ def test_routes_read_as_much_as_they_say(ask):
     little, much, everything = (ask(path)[1] for path in ("/little/5", "/much/5", "/read"))
     assert little > 10
     assert 0.5 < much / (everything / 100) < 2
+
+
+def test_some_entries_are_as_many_as_asked_for(ask):
+    assert ask("/some/1")[1] == 30 * ask("/little/5")[1]
 
 
 def test_what_is_kept_grows(ask):

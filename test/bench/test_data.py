@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
-from types import SimpleNamespace
 
 import conftest
 import pytest
@@ -93,21 +91,6 @@ def test_a_contender_that_was_not_frozen_as_it_should_be_is_refused(tmp_path):
         loading.check_mode(data.CONTENDERS["immortal"], events)
     with pytest.raises(loading.Failed, match="frozen with"):
         loading.check_mode(data.CONTENDERS["nothing"], events)
-
-
-def test_the_most_memory_is_remembered():
-    sizes = iter([5, 9, 7])
-    seen = threading.Event()
-
-    def working():
-        size = next(sizes, None)
-        if size is None:
-            seen.set()
-        return size or 0
-
-    with loading.Sampler(SimpleNamespace(working=working)) as sampler:
-        assert seen.wait(60)
-    assert sampler.most == 9
 
 
 def test_a_run_of_the_program(tmp_path):

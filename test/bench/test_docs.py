@@ -207,15 +207,33 @@ def test_a_default_that_is_the_best_has_none_beside_it(root, results):
     assert row in (root / "README.md").read_text()
 
 
-def test_those_of_data_sets_alone_are_enough_for_their_part(root, results):
-    before = PAGE + "%s\nold sets\n%s\nlast\n" % (docs.DATA_BEGIN, docs.DATA_END)
+@pytest.mark.parametrize(
+    "part, there",
+    [
+        ("data sets", ["## Data sets in forked workers", "own memory of a worker ÷ nothing"]),
+        ("giving back", ["## What reshare gives back", "| 3.8.18 | 5.0 MB | 6 MB | within |", "≥ 0.98"]),
+    ],
+)
+def test_the_figures_of_a_part_alone_are_enough_for_it(root, results, part, there):
+    begin, end = docs.marks_of(part)
+    before = PAGE + "%s\nold part\n%s\nlast\n" % (begin, end)
     (root / "docs" / "performance.md").write_text(before)
     readme = (root / "README.md").read_text()
-    text = written(root, {**results.data, "trees": []})
-    head, _, rest = text.partition(docs.DATA_BEGIN)
-    part, _, tail = rest.partition(docs.DATA_END)
-    assert (head, tail) == (before.split(docs.DATA_BEGIN)[0], before.split(docs.DATA_END)[1])
-    assert "## Data sets in forked workers" in part and "own memory of a worker ÷ nothing" in part
+    alone = {**results.data, "trees": [], **({"figures": []} if part == "data sets" else {"data_sets": []})}
+    head, _, rest = written(root, alone).partition(begin)
+    found, _, tail = rest.partition(end)
+    assert (head, tail) == (before.split(begin)[0], before.split(end)[1])
+    assert all(words in found for words in there), found
     assert (root / "README.md").read_text() == readme
-    with pytest.raises(docs.Incomplete, match="no run of `site` or `data`"):
-        docs.write({**results.data, "trees": [], "data_sets": []}, root)
+
+
+def test_without_any_part_nothing_is_written(root, results):
+    nothing = {**results.data, "trees": [], "data_sets": [], "figures": []}
+    with pytest.raises(docs.Incomplete, match="no run of `site`, `data`, `rest`"):
+        docs.write(nothing, root)
+
+
+def test_a_figure_is_in_one_part_of_the_page(root, results):
+    text = written(root, results.data)
+    assert text.count("**a worker that rests: own memory**") == text.count("**time added to true**") == 1
+    assert text.index("## What reshare gives back") < text.index("**a worker that rests: own memory**") < text.index("## Forks and exits")

@@ -91,6 +91,17 @@ def test_the_library_s_own_part_of_a_fork_of_four_gigabytes():
     assert row.within and (row.limit, row.found) == ("≤ 1 ms", "0.2 ms [0.1, 0.3]")
 
 
+def test_what_reshare_must_reach_and_what_only_has_a_figure():
+    one = Figure("a worker that rests: own memory", "3.11.7", "MB", {}, 77.0, 6)
+    rate = Figure("a pool that is never idle: items/s ÷ nothing", "3.11.7", "", {}, 0.9, 0.95, (0.8, 1), 3, "≥")
+    passes = Figure("a worker's time in passes, reading everything", "3.13.0", "%", {}, 1, 2)
+    found = must.rows({**data(), "figures": [one.machine(), rate.machine(), passes.machine()]})
+    assert [(row.key, row.within, row.limit, row.found) for row in found] == [
+        ("rests", False, "≤ 6 MB", "77 MB [77, 77]"),
+        ("busy", False, "≥ 0.95", "0.9 [0.8, 1]"),
+    ]
+
+
 def test_a_data_set_of_a_million_records_in_four_workers():
     (own,) = rows("data-own", data_set(immortal=8), data_set(100_000), data_set(workers=8))
     assert own.within and own.what.startswith("3.12 and later, immortal, 1,000,000 records, 4 workers: ")

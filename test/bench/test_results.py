@@ -25,7 +25,7 @@ def check(data):
 def test_results_are_as_the_schema_says(results):
     data = read(results)
     check(data)
-    assert len(data["trees"]) == 6 and len(data["figures"]) == 2
+    assert len(data["trees"]) == 6 and len(data["figures"]) == 4
 
 
 def test_each_section_is_described_in_full(results):

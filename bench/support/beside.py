@@ -4,24 +4,20 @@ have a thread that wakes every second."""
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
 
-from bench.contenders import MODE, PRELOAD, THREADS, Contender
-from bench.demo import client, server
-from bench.reshare import read_everything
+from bench.contenders import reshare
+from bench.demo import server
 from bench.support import memory
-from bench.support.figure import Figure
+from bench.support.reads import read_everything
 from bench.support.scenario import INTERVAL
 from bench.support.setup import ROOT
 
 WORKERS = 2
 HEARTBEAT = {"BENCH_HEARTBEAT": "1"}
-
-
-def knobs(interval):
-    return (MODE, "freeze"), ("GCFREEZE_RESHARE", str(interval)), ("GCFREEZE_RESHARE_THREADS", "on")
 
 
 @contextlib.contextmanager
@@ -53,8 +49,10 @@ def started(place, command, contender, port=0, **extra):
         server.stop(process)
 
 
-def program(place, name, *rest):
-    return ROOT.joinpath(".venv", "%s-%d.%d" % (name, *place.python.minor), "bin", *rest)
+def program(place, name, what):
+    """Servers are installed once for each version that the tests run, the benchmark's own for each interpreter."""
+    version = place.python.version if name == "gunicorn" else "%d.%d" % place.python.minor
+    return ROOT / ".venv" / ("%s-%s" % (name, version)) / "bin" / what
 
 
 @contextlib.contextmanager
@@ -91,42 +89,40 @@ def celery(place, contender):
 
 
 SERVERS = {
-    "uwsgi": (uwsgi, "uWSGI --threads 2"),
-    "gthread": (gthread, "gunicorn gthread with a thread that wakes every second"),
-    "celery": (celery, "Celery, a thread in each worker that wakes every second"),
+    "uWSGI --threads 2": (uwsgi, "uwsgi"),
+    "gthread, a heartbeat": (gthread, "gunicorn"),
+    "Celery, a heartbeat": (celery, "queues"),
 }
 
 
+def missing(place, name):
+    """Why it cannot be measured here."""
+    if name.startswith("Celery") and not shutil.which("redis-server"):
+        return "redis-server is not installed"
+    if not program(place, SERVERS[name][1], "python").exists():
+        return "not installed: it, for CPython %s" % place.python
+    return None
+
+
 def own(running):
-    return max(memory.private(pid) for pid in running.workers()) / memory.MB
+    return max(map(memory.private, running.workers())) / memory.MB
 
 
 def reasons(place, workers):
-    """What the log says of these workers' passes, if not that they were made, and of the copying."""
-    events = [event for kind in ("freeze", "reshare") for event in place.read_events(kind)]
-    found = {event.get("snapshot") or event["reason"] for event in events if event["pid"] in workers or "snapshot" in event}
-    return sorted(found - {"ok"})
+    """What the log says of these workers but that passes were made."""
+    events = [event for event in place.read_events() if event["pid"] in workers]
+    return sorted({event["reason"] for event in events if event["event"] == "reshare"} - {"ok"})
 
 
-def measure(place, name, interval, bound=6):
-    run, what = SERVERS[name]
-    contender = Contender(name, options=PRELOAD + THREADS, knobs=knobs(interval))
-    place.setup.say(what)
-    with run(place, contender) as (running, read):
-        before = running.workers()
-        sides = {"before": own(running)}
+def run(place, name, interval):
+    """Own MB of the worker that has most: at first, when all have read everything, and ten seconds later; and reasons."""
+    contender = reshare(interval).with_threads()
+    with SERVERS[name][0](place, contender) as (running, read):
+        workers, found = running.workers(), [own(running)]
         read()
-        sides["read"] = own(running)
+        found.append(own(running))
         time.sleep(INTERVAL)
-        sides["10 s later"] = own(running)
-        said = reasons(place, before)
-        if running.workers() != before:
+        found.append(own(running))
+        if running.workers() != workers:
             raise server.Failed("a worker has ended")
-    yield Figure(
-        what="own memory of a worker, 10 s after it has read everything, RESHARE_THREADS=on, RESHARE=%s" % interval,
-        subject="%s, %s%s" % (place.python, what, " (log: %s)" % ", ".join(said) if said else ""),
-        unit="MB",
-        sides=sides,
-        value=sides["10 s later"],
-        bound=bound,
-    )
+        return *found, reasons(place, workers)
