@@ -4,11 +4,13 @@ for an item has fewer of them."""
 
 import contextlib
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
 from statistics import median
 
+from bench.speed import cpu_seconds
 from bench.support import memory
 from bench.support.figure import Figure
 from bench.support.setup import PROGRAMS, environment
@@ -16,7 +18,7 @@ from bench.support.watch import Watch
 
 RECORDS = 200_000
 WORKERS = 2  # of each program
-WORK = 0  # microseconds
+WORDS = 1000  # that are split for an item, besides what it takes to read it: some 40 microseconds, as where a text is made into tokens
 KNOBS = {"GCFREEZE_MODE": "freeze", "GCFREEZE_RESHARE": "on", "GCFREEZE_RESHARE_THREADS": "on"}
 KINDS = {
     "loader": "a data loader that is never idle",
@@ -49,20 +51,34 @@ def own(pids):
     return median(map(memory.private, pids)) / memory.MB
 
 
+def share_processors(pids):
+    """Each worker with its counterpart: else one program's have the processor that fewer are on."""
+    processors = sorted(os.sched_getaffinity(0))
+    for number, pair in enumerate(zip(*map(sorted, pids))):
+        for pid in pair:
+            os.sched_setaffinity(pid, {processors[number % len(processors)]})
+
+
 def measure_one(setup, python, kind, directory):
     events = directory / "events"
     log = {"GCFREEZE_LOG": "info", "GCFREEZE_LOG_FORMAT": "json", "GCFREEZE_LOG_FILE": str(events)}
-    words = setup.count(RECORDS, RECORDS // 10), WORKERS, setup.count(60, 15), WORK
+    words = setup.count(RECORDS, RECORDS // 10), WORKERS, setup.count(60, 15), WORDS
     with (
         program(setup, python, kind, words, {}) as plain,
         program(setup, python, kind, words, {**KNOBS, **log}) as ours,
     ):
         both = plain, ours
         pids = [told(one) for one in both]
-        with Watch(lambda: [own(each) for each in pids], every=1) as watch:
+        share_processors(pids)
+        everybody = [[one.pid, *each] for one, each in zip(both, pids)]
+        with (
+            Watch(lambda: [own(each) for each in pids], every=1) as watch,
+            Watch(lambda: [sum(map(cpu_seconds, each)) for each in everybody], every=1) as spent,
+        ):
             rates = [told(one) for one in both]
     if not events.read_text().count('"freeze"'):
         raise RuntimeError("the library has not frozen")
+    busy = [last - first for first, last in zip(spent.seen[0], spent.seen[-1])]
     memories = [median(column) for column in zip(*watch.seen)]
 
     def figure(text, sides, value, bound, unit, **more):
@@ -70,7 +86,9 @@ def measure_one(setup, python, kind, directory):
         return Figure("%s: %s ÷ nothing" % (KINDS[kind], text), str(python), "", sides, value, bound, digits=3, **more)
 
     yield figure("own memory of a worker, median over time,", memories, memories[1] / memories[0], 0.5, ", MB")
-    yield figure("items/s", rates, rates[1] / rates[0], 0.95, "", relation="≥")
+    items = figure("items/s", rates, rates[1] / rates[0], 0.95, "", relation="≥")
+    items.sides["CPU time an item ÷"] = busy[1] / rates[1] / (busy[0] / rates[0])
+    yield items
 
 
 def measure(setup):
