@@ -16,9 +16,11 @@ from bench.support.figure import Figure
 from bench.support.setup import PROGRAMS, environment
 from bench.support.watch import Watch
 
-RECORDS = 200_000
+RECORDS = 100_000
 WORKERS = 2  # of each program
-WORDS = 1000  # that are split for an item, besides what it takes to read it: some 40 microseconds, as where a text is made into tokens
+# that are split for an item, besides what it takes to read it: a quarter of a millisecond, as where a page of text is made
+# into tokens; to decode a picture takes ten times that
+WORDS = 10_000
 KNOBS = {"GCFREEZE_MODE": "freeze", "GCFREEZE_RESHARE": "on", "GCFREEZE_RESHARE_THREADS": "on"}
 KINDS = {
     "loader": "a data loader that is never idle",

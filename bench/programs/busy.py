@@ -3,7 +3,7 @@
 usage: busy.py KIND RECORDS WORKERS SECONDS WORDS
 
   KIND     loader: loader.py, whose workers have a feeder thread; pool: multiprocessing.Pool, whose workers have none
-  WORDS    of a text that is split for each item: about as many nanoseconds of other work as 40 times that
+  WORDS    of a text that is split for each item: 25 ns of other work each
 
 A line of JSON with the workers' pids when they have begun, and one at the end.
 """
