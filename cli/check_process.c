@@ -91,12 +91,6 @@ static void check_late_modules(const struct gf_tree *tree, const struct gf_membe
 
 /* ---- what the library did ---- */
 
-/* The library may be a newer one, or no library at all. */
-static const char *meaning_of(int reason) {
-    const char *meaning = gcfreeze_reason_meaning(reason);
-    return meaning ? meaning : "this program does not know it";
-}
-
 static void check_skips(const struct gcfreeze_status *status) {
     for (int reason = 0; reason < GCFREEZE_REASON_ROOM; reason++) {
         if (status->skipped[reason] == 0)
@@ -105,7 +99,7 @@ static void check_skips(const struct gcfreeze_status *status) {
         gf_found(usual ? GF_GOOD : GF_WARN, "skipped", NULL, "%llu fork%s: %s (%s)",
                  (unsigned long long)status->skipped[reason],
                  status->skipped[reason] == 1 ? "" : "s", gf_figure_reason(reason),
-                 meaning_of(reason));
+                 gf_figure_meaning(reason));
     }
 }
 
@@ -181,12 +175,7 @@ static void check_status(const struct gf_tree *tree, const struct gf_member *mas
         gf_found(GF_WARN, "threads",
                  "start threads in the workers, not when the application is loaded",
                  "%d threads were alive at the last fork of a worker", status->last_threads);
-    if (status->snapshot_bytes > 0)
-        gf_found(GF_GOOD, "reshare", NULL, "%.1f MiB of arenas are shared copies",
-                 (double)status->snapshot_bytes / (1 << 20));
-    if (status->pass_reason != GCFREEZE_REASON_NONE)
-        gf_found(GF_WARN, "reshare", NULL, "not all could be done: %s (%s)",
-                 gf_figure_reason(status->pass_reason), meaning_of(status->pass_reason));
+    gf_check_passes(tree, master);
 }
 
 static void check_memory(const struct gf_tree *tree) {

@@ -45,6 +45,9 @@ void gf_check_surroundings(void);
 /* A server that runs: what the library did in it and its workers. */
 void gf_check_process(pid_t pid);
 
+/* GCFREEZE_RESHARE in a master and its workers: what was copied, what passes do, and why not. */
+void gf_check_passes(const struct gf_tree *tree, const struct gf_member *master);
+
 /* A master's workers' own memory: is most of it new since the fork, where sharing cannot help? */
 void gf_check_private(const struct gf_tree *tree, const struct gf_member *master);
 

@@ -69,7 +69,14 @@ STATUS(passes, status->passes)
 STATUS(given_back, status->pages_given_back *(uint64_t)sysconf(_SC_PAGESIZE))
 STATUS(kept, status->pages_kept *(uint64_t)sysconf(_SC_PAGESIZE))
 STATUS(pass_time, (double)status->pass_us / 1e6)
+STATUS(pass_running, status->pass_running != 0)
+STATUS(pass_looks, status->pass_looks)
 #undef STATUS
+
+static bool get_regainable(const struct gf_member *member, double *ret) {
+    return told(member, (double)member->page.status.regainable_bytes, ret) &&
+           member->page.status.pass_looks > 0;
+}
 
 static bool get_fork_time(const struct gf_member *member, double *ret) {
     return told(member, (double)member->page.status.last_fork_us / 1e6, ret) &&
@@ -116,6 +123,10 @@ const struct gf_figure gf_figures[] = {
      get_given_back},
     {"kept_bytes", GF_COUNTER, "Pages that were looked at and differed.", get_kept},
     {"pass_seconds", GF_COUNTER, "What passes took together.", get_pass_time},
+    {"pass_running", GF_TRUTH, "1: a pass has begun and is not over.", get_pass_running},
+    {"pass_looks", GF_COUNTER, "Looks whether a pass is worth beginning.", get_pass_looks},
+    {"regainable_bytes", GF_GAUGE, "What the last look found that a pass may give back.",
+     get_regainable},
     {"warmup_done", GF_GAUGE, "Pages and functions that its warm-up ran.", get_warmup_done},
     {"warmup_left_out", GF_GAUGE, "Those that it did not run.", get_warmup_left_out},
     {"warmup_trial_seconds", GF_GAUGE, "How long they were tried in children.",
@@ -137,4 +148,9 @@ const char *gf_figure_reason(int reason) {
     const char *word = gcfreeze_reason_name(reason);
     snprintf(number, sizeof number, "reason-%d", reason);
     return word ? word : number;
+}
+
+const char *gf_figure_meaning(int reason) {
+    const char *meaning = gcfreeze_reason_meaning(reason);
+    return meaning ? meaning : "this program does not know it";
 }

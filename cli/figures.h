@@ -36,6 +36,9 @@ void gf_figure_print(FILE *stream, double value);
 /* The word for a reason, "reason-40" for one of a newer library. Static storage. */
 const char *gf_figure_reason(int reason);
 
+/* What it means; for one of a newer library, that this program does not know it. */
+const char *gf_figure_meaning(int reason);
+
 /* All of a view. */
 void gf_json_print(FILE *stream, const struct gf_view *view);
 void gf_prometheus_print(FILE *stream, const struct gf_view *view);

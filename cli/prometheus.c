@@ -55,6 +55,24 @@ static void print_skips(FILE *stream, const struct gf_view *view) {
     }
 }
 
+static void print_obstacles(FILE *stream, const struct gf_view *view) {
+    print_head(stream, "pass_obstacle", false,
+               "1: why the last copying or pass did less than all, or no pass begins.");
+    for (size_t t = 0; t < view->count; t++) {
+        const struct gf_tree *tree = &view->trees[t];
+        for (size_t m = 0; m < tree->count; m++) {
+            const struct gf_member *member = &tree->members[m];
+            const int reason = member->page.status.pass_reason;
+            if (member->answer == GF_PAGE_READ && reason != GCFREEZE_REASON_NONE)
+                fprintf(stream,
+                        PREFIX "pass_obstacle{root=\"%d\",pid=\"%d\",role=\"%s\","
+                               "reason=\"%s\"} 1\n",
+                        root_of(tree), (int)member->process.pid, gf_role_name(member->role),
+                        gf_figure_reason(reason));
+        }
+    }
+}
+
 /* A line feed cannot be in a command line here, see gf_process_command_line. */
 static void print_label(FILE *stream, const char *text) {
     for (; *text; text++) {
@@ -117,6 +135,7 @@ void gf_prometheus_print(FILE *stream, const struct gf_view *view) {
     for (size_t i = 0; i < gf_figure_count; i++)
         print_of_process(stream, view, &gf_figures[i]);
     print_skips(stream, view);
+    print_obstacles(stream, view);
 }
 
 bool gf_prometheus_write(const char *path, const struct gf_view *view) {

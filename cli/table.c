@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "figures.h"
+#include "passes.h"
 
-enum { CELL = 32 };
+enum { CELL = 32, PASSES = 256 };
 
 typedef double (*number_function)(const struct gf_member *member);
 
@@ -49,9 +50,9 @@ static double frozen_of(const struct gf_member *member) {
 }
 
 static double given_back_of(const struct gf_member *member) {
-    bool any = member->answer == GF_PAGE_READ && member->page.status.passes > 0;
-    return any ? (double)member->page.status.pages_given_back * (double)sysconf(_SC_PAGESIZE) / 1024
-               : -1;
+    const struct gcfreeze_status *status = &member->page.status;
+    bool any = member->answer == GF_PAGE_READ && (status->passes > 0 || status->pass_running);
+    return any ? (double)status->pages_given_back * (double)sysconf(_SC_PAGESIZE) / 1024 : -1;
 }
 
 static double age_of(const struct gf_member *member) {
@@ -279,6 +280,31 @@ static void add_warmups(struct gf_lines *lines, const struct gf_tree *tree) {
     }
 }
 
+static void append_passing(const struct gf_passes *group, size_t workers, void *context) {
+    static const char *const words[] = {"running",          "none",          "done",
+                                        "nothing worth it", "not looked at", "no copies"};
+    char *text = context, word[96];
+    (void)workers;
+    if (group->reason != GCFREEZE_REASON_NONE)
+        snprintf(word, sizeof word, "%s (%s)",
+                 group->passes > 0 && group->passing == GF_PASSING_HINDERED ? "ended early"
+                                                                            : words[group->passing],
+                 gf_figure_reason(group->reason));
+    else
+        snprintf(word, sizeof word, "%s", words[group->passing]);
+    append(text, PASSES, text[0] ? ", " : "", word, group->count);
+}
+
+/* Of the workers of whoever has copied its arenas. */
+static void add_passes(struct gf_lines *lines, const struct gf_tree *tree) {
+    for (size_t i = 0; i < tree->count; i++) {
+        char text[PASSES] = "";
+        gf_passes_each(tree, &tree->members[i], append_passing, text);
+        if (text[0])
+            gf_lines_add(lines, GF_PLAIN, "  passes in workers: %s", text);
+    }
+}
+
 static void add_memory(struct gf_lines *lines, const struct gf_tree *tree) {
     char copies[64] = "", group[64] = "", closed[64] = "";
     if (tree->snapshot_kib > 0)
@@ -322,6 +348,7 @@ static void add_tree(struct gf_lines *lines, const struct gf_tree *tree,
     gf_lines_add(lines, GF_BOLD, "%s", command);
     add_forks(lines, &tree->members[0]);
     add_warmups(lines, tree);
+    add_passes(lines, tree);
     add_memory(lines, tree);
     for (size_t i = 0; i < tree->count; i++)
         add_row(lines, rows[i]->role == GF_ROLE_PROGRAM ? GF_DIM : GF_PLAIN, count, member_cell,
