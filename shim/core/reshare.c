@@ -3,7 +3,9 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
+#include "core/foreign.h"
 #include "core/pace.h"
 #include "core/session.h"
 #include "pages/arenas.h"
@@ -66,6 +68,7 @@ static long minor_faults(void) {
 }
 
 void gf_reshare_prepare(struct gf_event *ret) {
+    gf_foreign_prepare();
     bool known = gf_session.runtime->watch_arenas();
     size_t bytes = 0;
     int64_t start = gf_clock_us();
@@ -87,6 +90,7 @@ void gf_reshare_missed(struct gf_event *ret) {
 }
 
 void gf_reshare_child(void) {
+    gf_foreign_child();
     atomic_flag_clear(&reshare.busy);
     reshare.running = reshare.disturbed = false;
     reshare.began_us = reshare.deaf_us = 0;
@@ -132,6 +136,8 @@ static int64_t plan(int64_t timeout_us) {
     if (now < reshare.deaf_us)
         return -1;
     int64_t wait = reshare.running ? 0 : time_to_pass(now);
+    if (wait < 0 && gf_session.config.reshare_threads && gf_threads_count() > 1)
+        wait = interval_us(); /* another thread may work in the meantime */
     if (wait == 0) {
         wait = gf_pace_wait(now);
         /* Cutting a wait costs two system calls. A busy process has many, and the next one sees
@@ -213,21 +219,31 @@ static void end_pass(enum gcfreeze_reason reason) {
         tell(reason, false);
 }
 
-/* No slice can be made in this wait. */
-static void note_obstacle(enum gcfreeze_reason reason) {
-    if (atomic_flag_test_and_set(&reshare.busy))
-        return;
-    gcfreeze_page.status.pass_reason = (int32_t)reason;
-    /* another wait may be another matter, but only a foreign one */
-    if (reason != GCFREEZE_REASON_FOREIGN_WAIT)
+static void note(enum gcfreeze_reason reason) {
+    if (reason == GCFREEZE_REASON_FOREIGN_WAIT) {
+        gf_foreign_met(true);
+        if (reshare.running)
+            return; /* in other waits it goes on */
+    } else {
         reshare.deaf_us = gf_clock_us() + interval_us();
-    if (reshare.running)
+    }
+    if (reshare.running) {
         end_pass(reason);
-    else if (is_news(reason)) {
+        return;
+    }
+    gcfreeze_page.status.pass_reason = (int32_t)reason;
+    if (is_news(reason)) {
         reshare.pass = (struct gf_pass){0};
         reshare.pass_us = 0;
         tell(reason, false);
     }
+}
+
+/* No slice can be made in this wait. */
+static void note_obstacle(enum gcfreeze_reason reason) {
+    if (atomic_flag_test_and_set(&reshare.busy))
+        return;
+    note(reason);
     atomic_flag_clear(&reshare.busy);
 }
 
@@ -235,19 +251,21 @@ static void note_obstacle(enum gcfreeze_reason reason) {
  * it is what this thread does next anyway, if the wait was called by code that gave it up, holds no
  * lock of its own, and knows EINTR: by Python's modules and the event loops that the runtime knows.
  */
-static enum gcfreeze_reason obstacle_beside_threads(const void *code) {
+static enum gcfreeze_reason obstacle_beside_threads(bool masked, const void *code,
+                                                    enum gf_cut *ret) {
+    const struct gf_runtime *runtime = gf_session.runtime;
     if (!gf_session.config.reshare_threads)
         return GCFREEZE_REASON_THREADS;
     if (reshare.raced)
         return GCFREEZE_REASON_RACED;
-    return gf_session.runtime->waits_for_python(code) ? GCFREEZE_REASON_NONE
-                                                      : GCFREEZE_REASON_FOREIGN_WAIT;
-}
-
-static enum gcfreeze_reason obstacle(int threads, const void *code) {
-    if (threads < 0)
-        return GCFREEZE_REASON_NO_PROC;
-    return threads > 1 ? obstacle_beside_threads(code) : GCFREEZE_REASON_NONE;
+    *ret = GF_CUT_BESIDE_THREADS;
+    if (runtime->waits_for_python(code))
+        return GCFREEZE_REASON_NONE;
+    if (!masked || !runtime->waits_in_host(code))
+        return GCFREEZE_REASON_FOREIGN_WAIT;
+    *ret = gf_thread_blocks_signals() ? GF_CUT_DEAF : GF_CUT_BESIDE_DEAF;
+    return *ret == GF_CUT_DEAF || gf_others_block_signals() ? GCFREEZE_REASON_NONE
+                                                            : GCFREEZE_REASON_FOREIGN_WAIT;
 }
 
 /* What a slice has given back counts at once. */
@@ -299,15 +317,38 @@ static void give_back_beside_threads(int64_t left_us) {
         end_pass(GCFREEZE_REASON_NO_THREAD_STATE);
 }
 
+/* A host may cancel its threads, at any point (uWSGI up to 2.0.23, core/uwsgi.c,
+ * wait_for_threads): not while one has the interpreter. */
+static void give_back_in_host(int64_t left_us, enum gf_cut how) {
+    struct gf_entry entry = {0};
+    const int cancelling = gf_cancel_put_off();
+    const bool deaf = how == GF_CUT_DEAF || gf_others_block_signals();
+    if (deaf && gf_session.runtime->take_free(&entry)) {
+        give_back(left_us, &entry);
+    } else {
+        reshare.disturbed = true;
+        gf_pace_spent(0, 0, true);
+        gcfreeze_page.status.pass_reason = GCFREEZE_REASON_BUSY_THREADS;
+    }
+    gf_cancel_restore(cancelling);
+}
+
 enum gf_cut gf_reshare_cut(bool masked, const void *code) {
-    int threads = gf_threads_count();
-    enum gcfreeze_reason reason = obstacle(threads, code);
+    const int threads = gf_threads_count();
+    enum gf_cut beside = GF_CUT_NOT;
+    enum gcfreeze_reason reason = threads < 0 ? GCFREEZE_REASON_NO_PROC : GCFREEZE_REASON_NONE;
+    if (threads > 1)
+        reason = obstacle_beside_threads(masked, code, &beside);
     if (reason != GCFREEZE_REASON_NONE) {
         note_obstacle(reason);
         return GF_CUT_NOT;
     }
+    if (threads > 1 && !atomic_flag_test_and_set(&reshare.busy)) {
+        gf_foreign_met(false);
+        atomic_flag_clear(&reshare.busy);
+    }
     if (threads > 1)
-        return GF_CUT_BESIDE_THREADS;
+        return beside;
     if (masked)
         return GF_CUT_ALONE;
     return gf_session.runtime->waits_for_python(code) ? GF_CUT_ALONE_ONCE : GF_CUT_NOT;
@@ -323,6 +364,10 @@ static bool slice(int64_t left_us, enum gf_cut how) {
         begin_pass(now);
     if (how == GF_CUT_BESIDE_THREADS) {
         give_back_beside_threads(left_us);
+        return true;
+    }
+    if (how == GF_CUT_BESIDE_DEAF || how == GF_CUT_DEAF) {
+        give_back_in_host(left_us, how);
         return true;
     }
     /* once more: only a signal handler can have started one, and only before signals were blocked
@@ -341,6 +386,6 @@ bool gf_reshare_slice(int64_t left_us, enum gf_cut how) {
         more = slice(left_us, how);
         atomic_flag_clear(&reshare.busy);
     }
-    reshare.interrupted = how != GF_CUT_ALONE;
+    reshare.interrupted = how == GF_CUT_ALONE_ONCE || how == GF_CUT_BESIDE_THREADS;
     return more;
 }

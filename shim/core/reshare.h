@@ -55,6 +55,8 @@ enum gf_cut {
     GF_CUT_ALONE,          /* this is the only thread: it blocks all signals around slices */
     GF_CUT_ALONE_ONCE,     /* the same, but the wait must end with EINTR after a slice */
     GF_CUT_BESIDE_THREADS, /* no signal may be blocked; must end with EINTR after a slice */
+    GF_CUT_BESIDE_DEAF,    /* as GF_CUT_ALONE: the other threads have blocked all signals */
+    GF_CUT_DEAF,           /* the same: this thread has */
 };
 
 /* A wait in a process of our own, called from `code`, in which gf_reshare_plan wants a slice.

@@ -172,9 +172,17 @@ struct gf_runtime {
      * after its own wait. False: nothing to leave. */
     bool (*take)(struct gf_entry *ret);
 
+    /* The same only if there is nothing to wait for: nobody has the interpreter, and all other
+     * threads sleep. False also where that cannot be told. */
+    bool (*take_free)(struct gf_entry *ret);
+
     /* Is this the address of code that gives the interpreter up before it waits, and holds no lock
      * of its own? */
     bool (*waits_for_python)(const void *code);
+
+    /* Is it code of a C host that the calling thread, which has a thread state, is in without the
+     * interpreter, perhaps with a lock of that host's own? Then take_free may be called. */
+    bool (*waits_in_host)(const void *code);
 
     /* "3.13.0", or empty as long as nothing was found. */
     const char *(*version)(void);

@@ -301,6 +301,17 @@ static bool take(struct gf_entry *ret) {
     return false;
 }
 
+/* Up to 3.11 the current thread state is the one of whoever has the interpreter, whatever thread
+ * that is. A thread that has taken it and has not said so yet, or the reverse, does not sleep
+ * (Python/ceval_gil.h, take_gil and drop_gil; Python/pystate.c). */
+static bool take_free(struct gf_entry *ret) {
+    struct gf_others others;
+    if (!attached() || gf_python.version->current_is_own || !gf_others_sleep(&others) ||
+        gf_version_current(gf_python.version, &gf_python.api) || !gf_others_still_sleep(&others))
+        return false;
+    return take(ret);
+}
+
 static const char *version(void) {
     return gf_python.version_text;
 }
@@ -336,7 +347,9 @@ const struct gf_runtime gf_cpython = {
     .cool = gf_warmup_put_back,
     .watch_arenas = watch_arenas,
     .take = take,
+    .take_free = take_free,
     .waits_for_python = gf_watch_waits_for_python,
+    .waits_in_host = gf_watch_waits_in_host,
     .version = version,
     .remark = remark,
     .unwinding = gf_unwind_ready,

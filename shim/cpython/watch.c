@@ -67,8 +67,7 @@ void gf_watch_reset(void) {
 
 /* The interpreter's own code, and extension modules that wait in Py_BEGIN_ALLOW_THREADS, by the
  * start of their file names. Debian builds some of them into the interpreter. A program that was
- * linked with the interpreter is not the interpreter: uWSGI waits for a connection while it holds
- * its thunder lock (core/utils.c, wsgi_req_accept). */
+ * linked with the interpreter is not the interpreter. */
 bool gf_watch_waits_for_python(const void *code) {
     static const char *const waiting[] = {"select.",   "_socket.",   "loop.",
                                           "corecext.", "_corecffi.", "_multiprocessing.",
@@ -84,4 +83,17 @@ bool gf_watch_waits_for_python(const void *code) {
             return true;
     }
     return false;
+}
+
+/* uWSGI's threads wait for a connection in this function (core/event.c), each in a state of its own
+ * (plugins/python/python_plugin.c, uwsgi_python_init_thread) and after UWSGI_RELEASE_GIL; one of
+ * them holds the thunder lock (core/utils.c, wsgi_req_accept), which no other thread takes while it
+ * has the interpreter. 2.0 to 2.0.31. A thread without a state is none that serves requests. */
+bool gf_watch_waits_in_host(const void *code) {
+    if (!gf_python.version || gf_python.version->current_is_own ||
+        !gf_python.api.PyGILState_GetThisThreadState ||
+        !gf_python.api.PyGILState_GetThisThreadState())
+        return false;
+    const char *function = gf_loader_function_of(code);
+    return function && strcmp(function, "event_queue_wait") == 0;
 }

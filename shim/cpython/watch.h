@@ -11,5 +11,6 @@ bool gf_watch_arenas(void);
 void gf_watch_reset(void);
 
 bool gf_watch_waits_for_python(const void *code);
+bool gf_watch_waits_in_host(const void *code);
 
 #endif

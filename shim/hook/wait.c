@@ -69,9 +69,10 @@ static int64_t end_of(int64_t timeout_us) {
     return timeout_us < 0 ? INT64_MAX : gf_clock_us() + timeout_us;
 }
 
-/* The only thread. Signals are blocked but for the waits themselves: one that arrives during a
- * slice, or between it and the wait, ends the wait with EINTR, as it would have without us. Before
- * they are, it is seen whether anything is ready, and whether the real function may be called. */
+/* The only thread, or the only one that takes signals. They are blocked but for the waits
+ * themselves: one that arrives during a slice, or between it and the wait, ends the wait with
+ * EINTR, as it would have without us. Before they are, it is seen whether anything is ready, and
+ * whether the real function may be called. */
 static int cut_alone(const struct wait *wait, struct gf_cutting cutting, int64_t timeout_us,
                      const sigset_t *mask) {
     sigset_t all, before;
@@ -89,7 +90,7 @@ static int cut_alone(const struct wait *wait, struct gf_cutting cutting, int64_t
             result = wait->call(wait, last ? left : next, mask ? mask : &before);
         if (!overdue && (result != 0 || last))
             break;
-        bool more = gf_reshare_slice(us_left(end), GF_CUT_ALONE);
+        bool more = gf_reshare_slice(us_left(end), cutting.how);
         next = more ? gf_reshare_plan(us_left(end), false) : -1;
     }
     int error = errno;
@@ -125,8 +126,9 @@ static bool cut(const struct wait *wait, struct gf_cutting cutting, int64_t time
     int error = errno;
     if (cutting.how == GF_CUT_NOT || *wait->refused)
         return false;
-    int result = cutting.how == GF_CUT_ALONE ? cut_alone(wait, cutting, timeout_us, mask)
-                                             : cut_beside_threads(wait, cutting, timeout_us, mask);
+    int result = cutting.how == GF_CUT_BESIDE_THREADS
+                     ? cut_beside_threads(wait, cutting, timeout_us, mask)
+                     : cut_alone(wait, cutting, timeout_us, mask);
     if (result < 0 && errno == EINTR) {
         *ret = result;
         return true;

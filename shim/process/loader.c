@@ -130,13 +130,22 @@ void *gf_loader_symbol_of(const char *name, const char *version) {
 }
 #endif
 
+static bool look_up(const void *address, Dl_info *ret) {
+    if (!address || !begin())
+        return false;
+    bool found = dladdr(address, ret) != 0;
+    end();
+    return found;
+}
+
+const char *gf_loader_function_of(const void *address) {
+    Dl_info info;
+    return look_up(address, &info) ? info.dli_sname : NULL;
+}
+
 const void *gf_loader_object_of(const void *address, const char **ret_name) {
     Dl_info info;
-    if (!address || !begin())
-        return NULL;
-    bool found = dladdr(address, &info) != 0;
-    end();
-    if (!found)
+    if (!look_up(address, &info))
         return NULL;
     if (ret_name)
         *ret_name = info.dli_fname;

@@ -56,4 +56,7 @@ void *gf_loader_symbol_of(const char *name, const char *version);
  * its file name. NULL if there is none, or nothing may be asked. */
 const void *gf_loader_object_of(const void *address, const char **ret_name);
 
+/* The name of the exported function that an address belongs to; NULL as above. */
+const char *gf_loader_function_of(const void *address);
+
 #endif

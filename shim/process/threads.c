@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,9 +18,11 @@
 
 enum { MOST_US = 10000 };
 
-/* Of /proc/self/task/N/stat (proc(5)): its third and ninth field, and of the latter a bit that is
- * PF_EXITING in the kernel's include/linux/sched.h. It tells only what is worth waiting for. */
-enum { STATE = 3, FLAGS = 9, EXITING = 4 };
+/* Of /proc/self/task/N/stat (proc(5)): its third, ninth and 32nd field; of the second of these a
+ * bit that is PF_EXITING in the kernel's include/linux/sched.h (it tells only what is worth waiting
+ * for), and of the third all bits that can be set, from signal 1 on (fs/proc/array.c). */
+enum { STATE = 3, FLAGS = 9, EXITING = 4, BLOCKED = 32 };
+#define ALL_BLOCKED (UINT64_C(0x7fffffff) & ~(UINT64_C(1) << (SIGKILL - 1) | 1 << (SIGSTOP - 1)))
 
 /* syscall(2), because libc's stat is bound to another version of glibc, and older releases of musl
  * have no statx. Linux before 4.11 has none either. -1 on failure. */
@@ -75,6 +78,14 @@ static const char *read_state(int thread, char *line, size_t size) {
     return name_end ? name_end + 1 : NULL;
 }
 
+/* One of those that follow, with the blank before it. */
+static const char *read_field(int thread, int number, char *line, size_t size) {
+    const char *field = read_state(thread, line, size);
+    for (int i = STATE; field && i < number; i++)
+        field = strchr(field + 1, ' ');
+    return field;
+}
+
 /* Asleep until an event. */
 static bool sleeps(int thread) {
     char line[512];
@@ -89,9 +100,7 @@ static bool is_ending(void *unused, const char *name) {
     int thread = (int)gf_text_number(name);
     if (!is_another(thread))
         return true;
-    const char *field = read_state(thread, line, sizeof line);
-    for (int i = STATE; field && i < FLAGS; i++)
-        field = strchr(field + 1, ' ');
+    const char *field = read_field(thread, FLAGS, line, sizeof line);
     return thread != getpid() && (!field || gf_text_number(field) & EXITING);
 }
 
@@ -134,6 +143,31 @@ bool gf_others_sleep(struct gf_others *ret) {
     bool all = gf_file_entries(folder, add, ret);
     gf_file_close(folder);
     return all && gf_threads_count() == ret->count + 1;
+}
+
+static bool blocks_signals(int thread) {
+    char line[512];
+    const char *field = read_field(thread, BLOCKED, line, sizeof line);
+    return field && (gf_text_number(field) & ALL_BLOCKED) == ALL_BLOCKED;
+}
+
+static bool takes_no_signals(void *unused, const char *name) {
+    int thread = (int)gf_text_number(name);
+    (void)unused;
+    return !is_another(thread) || blocks_signals(thread);
+}
+
+bool gf_thread_blocks_signals(void) {
+    return blocks_signals((int)syscall(SYS_gettid));
+}
+
+bool gf_others_block_signals(void) {
+    int folder = gf_file_open("/proc/self/task", O_DIRECTORY);
+    if (folder < 0)
+        return false;
+    bool all = gf_file_entries(folder, takes_no_signals, NULL);
+    gf_file_close(folder);
+    return all;
 }
 
 bool gf_others_still_sleep(const struct gf_others *others) {

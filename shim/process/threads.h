@@ -30,6 +30,12 @@ struct gf_others {
  * than fit, or if the kernel does not tell. 3 us a thread. */
 bool gf_others_sleep(struct gf_others *ret);
 
+/* Has the calling thread blocked the signals from 1 to 31, as far as these can be? Have all others?
+ * Then the kernel gives none to another thread where the calling one blocks them, too. A thread
+ * that is just being created has, for a moment. 3 us a thread. */
+bool gf_thread_blocks_signals(void);
+bool gf_others_block_signals(void);
+
 /* Has none of them run since gf_others_sleep said yes? One that was created since was so by one
  * that has run. 1 us a thread. */
 bool gf_others_still_sleep(const struct gf_others *others);

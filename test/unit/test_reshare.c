@@ -2,6 +2,9 @@
  * test's own. */
 #include "support/child.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/reshare.h"
+#include "process/threads.h"
 #include "support/arena.h"
 #include "support/companion.h"
 #include "support/fake.h"
@@ -66,8 +70,8 @@ bool __wrap_gf_file_read(const char *path, char *ret, size_t size) {
 
 static char *arena;
 
-static void start(void) {
-    static char *environment[] = {"GCFREEZE_RESHARE=on", NULL};
+static void start_with(const char *threads) {
+    char *environment[] = {"GCFREEZE_RESHARE=on", (char *)(uintptr_t)threads, NULL};
     gf_fake_start(environment);
     gf_engine_startup();
     gf_fake.arenas = true;
@@ -78,6 +82,10 @@ static void start(void) {
     assert_int_equal(event.snapshot_bytes, gf_arena_bytes());
     gf_reshare_child();
     assert_int_equal(gf_reshare_plan(-1, true), INTERVAL); /* it begins with the first wait */
+}
+
+static void start(void) {
+    start_with(NULL);
 }
 
 /* A busy second. */
@@ -419,6 +427,63 @@ static void threads_that_come_in_the_middle_of_a_pass_end_it(void **state) {
     gf_companion_end(&companion);
 }
 
+/* Of a host that has given the interpreter up, and whose other threads take no signals. */
+static void start_in_host(struct gf_companion *companion) {
+    struct gf_others others;
+    sigset_t all, before;
+    start_with("GCFREEZE_RESHARE_THREADS=on");
+    gf_fake.foreign = gf_fake.in_host = true;
+    touch_every_other();
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    gf_companion_start(companion);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    while (!gf_others_sleep(&others))
+        sched_yield();
+    make_it_worthwhile();
+    now_us += INTERVAL;
+    assert_int_equal(gf_reshare_plan(-1, true), 0);
+    gf_fake.calls[0] = '\0';
+}
+
+static void a_hosts_wait_is_cut_if_no_other_thread_takes_signals(void **state) {
+    struct gf_companion deaf, other;
+    sigset_t all;
+    (void)state;
+    start_in_host(&deaf);
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_BESIDE_DEAF);
+    assert_int_equal(gf_reshare_cut(false, NULL), GF_CUT_NOT);
+    gf_fake.in_host = false;
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_NOT);
+    gf_fake.in_host = true;
+    gf_companion_start(&other);
+    while (gf_others_block_signals()) /* as long as it is being created */
+        sched_yield();
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_NOT);
+    assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_FOREIGN_WAIT);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    assert_int_equal(gf_reshare_cut(true, NULL), GF_CUT_DEAF);
+}
+
+static void in_a_hosts_wait_the_interpreter_is_taken_only_if_it_is_free(void **state) {
+    struct gf_companion companion;
+    (void)state;
+    start_in_host(&companion);
+    gf_fake.failing = "take_free";
+    gf_reshare_slice(-1, GF_CUT_BESIDE_DEAF);
+    assert_string_equal(gf_fake_calls(), "take_free");
+    assert_int_equal(gf_arena_copies(arena), 32);
+    assert_int_equal(gf_fake_status().pass_reason, GCFREEZE_REASON_BUSY_THREADS);
+    gf_fake.failing = NULL;
+    now_us += SECOND;
+    gf_reshare_slice(-1, GF_CUT_BESIDE_DEAF);
+    assert_string_equal(gf_fake_calls(), "take_free leave");
+    assert_int_equal(gf_arena_copies(arena), 0);
+    assert_int_equal(gf_fake_status().pages_given_back, 32);
+    gf_companion_end(&companion);
+}
+
 static void a_wait_without_a_mask_is_cut_for_python_alone(void **state) {
     (void)state;
     start_with_a_pass_due();
@@ -465,6 +530,8 @@ int main(void) {
         cmocka_unit_test(a_slice_is_not_begun_in_a_slice),
         cmocka_unit_test(passes_stop_beside_threads_and_go_on_after_them),
         cmocka_unit_test(threads_that_come_in_the_middle_of_a_pass_end_it),
+        cmocka_unit_test(a_hosts_wait_is_cut_if_no_other_thread_takes_signals),
+        cmocka_unit_test(in_a_hosts_wait_the_interpreter_is_taken_only_if_it_is_free),
         cmocka_unit_test(a_wait_without_a_mask_is_cut_for_python_alone),
         cmocka_unit_test(a_child_starts_to_count_anew),
     };

@@ -147,6 +147,28 @@ static void nobody_is_waited_for_who_stays_till_the_end(void **state) {
     assert_child_succeeded(status, text);
 }
 
+static void block_all(int how) {
+    sigset_t all;
+    sigfillset(&all);
+    assert_int_equal(pthread_sigmask(how, &all, NULL), 0);
+}
+
+static void who_has_blocked_signals_is_known(void **state) {
+    struct gf_companion deaf, other;
+    (void)state;
+    assert_true(gf_others_block_signals()); /* there is none */
+    assert_false(gf_thread_blocks_signals());
+    block_all(SIG_BLOCK);
+    assert_true(gf_thread_blocks_signals());
+    gf_companion_start(&deaf);
+    block_all(SIG_UNBLOCK);
+    assert_true(gf_others_block_signals());
+    gf_companion_start(&other);
+    while (gf_others_block_signals()) /* as long as it is being created */
+        sched_yield();
+    assert_false(gf_thread_blocks_signals());
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_thread_that_the_process_began_with_is_its_first),
@@ -154,6 +176,7 @@ int main(void) {
         cmocka_unit_test(not_for_ever),
         cmocka_unit_test(nobody_is_waited_for_beside_one_that_goes_on),
         cmocka_unit_test(nobody_is_waited_for_who_stays_till_the_end),
+        cmocka_unit_test(who_has_blocked_signals_is_known),
     };
     return gf_test_each_in_child(tests, sizeof tests / sizeof *tests);
 }

@@ -135,6 +135,11 @@ static bool take(struct gf_entry *ret) {
     return record("take") == 0;
 }
 
+static bool take_free(struct gf_entry *ret) {
+    *ret = (struct gf_entry){0};
+    return record("take_free") == 0;
+}
+
 static long share(void *object, bool *ret_complete) {
     *ret_complete = object != gf_fake.too_large;
     record("share");
@@ -176,6 +181,11 @@ static bool waits_for_python(const void *code) {
     return !gf_fake.foreign;
 }
 
+static bool waits_in_host(const void *code) {
+    (void)code;
+    return gf_fake.in_host;
+}
+
 static bool unwinding(void) {
     return gf_fake.unwinding;
 }
@@ -203,11 +213,13 @@ const struct gf_runtime gf_fake_runtime = {
     .immortalize = immortalize,
     .share = share,
     .take = take,
+    .take_free = take_free,
     .warm_up_obstacle = warm_up_obstacle,
     .warm_up = warm_up,
     .cool = cool,
     .watch_arenas = watch_arenas,
     .waits_for_python = waits_for_python,
+    .waits_in_host = waits_in_host,
     .version = version,
     .remark = remark,
     .unwinding = unwinding,

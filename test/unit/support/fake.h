@@ -35,6 +35,7 @@ struct gf_fake {
     bool forks; /* the fork is a real one */
     bool unwinding, arenas;
     bool foreign;      /* no wait is called by the interpreter */
+    bool in_host;      /* but by a host that has given it up */
     pid_t child;       /* what the fork returns */
     int error;         /* the errno that it leaves */
     int errno_at_fork; /* recorded: what it found there */

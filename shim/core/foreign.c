@@ -1,0 +1,48 @@
+#include "core/foreign.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "base/text.h"
+#include "core/hosts.h"
+#include "core/session.h"
+#include "process/self.h"
+
+static struct {
+    atomic_bool *told; /* in memory that all children share; NULL: each tells for itself */
+    bool done;         /* nothing is to be told here, or it is told */
+    bool once;         /* one wait has been left alone */
+} foreign;
+
+void gf_foreign_prepare(void) {
+    if (!gf_session.config.reshare_threads || foreign.told)
+        return;
+    void *page =
+        mmap(NULL, sizeof *foreign.told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    foreign.told = page == MAP_FAILED ? NULL : page;
+}
+
+void gf_foreign_child(void) {
+    foreign.done = foreign.once = false;
+}
+
+static void tell(void) {
+    char buffer[512];
+    struct gf_text line;
+    gf_text_init(&line, buffer, sizeof buffer);
+    gf_text_add(&line, "GCFREEZE_RESHARE_THREADS=on has no effect in ");
+    gf_text_add_plain(&line, gf_session.row ? gf_session.row->name : gf_self_title());
+    gf_text_add(&line, ": beside threads, its waits are left alone (foreign-wait), and no copied "
+                       "page is given back. Workers with one thread each give pages back");
+    gf_session_tell(GF_LOG_WARN, line.data);
+}
+
+void gf_foreign_met(bool left_alone) {
+    if (foreign.done)
+        return;
+    foreign.done = !left_alone || foreign.once;
+    if (foreign.done && left_alone && !(foreign.told && atomic_exchange(foreign.told, true)))
+        tell();
+    foreign.once = true;
+}

@@ -1,0 +1,19 @@
+/* GCFREEZE_RESHARE_THREADS=on where it has no effect: in a server whose threads only wait in code
+ * that is left alone (foreign-wait). The operator asked for it, so this is said without being
+ * asked, by one process of all that have the same parent. */
+#ifndef GF_CORE_FOREIGN_H
+#define GF_CORE_FOREIGN_H
+
+#include <stdbool.h>
+
+/* What the children will have in common. Phase: parent, before the fork; any number of times. */
+void gf_foreign_prepare(void);
+
+/* Starts to count anew. Phase: child; plain stores. */
+void gf_foreign_child(void);
+
+/* A wait beside threads has come: is it left alone? From the second one on that is, in a process
+ * that has had no other, the sentence is due. Phase: a waiting thread, one at a time. */
+void gf_foreign_met(bool left_alone);
+
+#endif
