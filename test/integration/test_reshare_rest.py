@@ -1,4 +1,5 @@
-"""A worker that rests has nothing left that it could give back, whatever has happened before."""
+"""A worker that rests has nothing left that it could give back, whatever has happened before. One that never rests gives
+back between two of its tasks."""
 
 import pytest
 import resharing
@@ -79,7 +80,7 @@ def history(seed):
     random.seed(seed)
     actions = [read, wait, hold, drop, hold_during_a_wait, write_and_put_back, fork, free, wait, read]
     random.shuffle(actions)
-    for _ in range(3):
+    for _ in range(2):
         for action in actions:
             action()
     drop()
@@ -118,7 +119,43 @@ tell(right=right())
 def test_nothing_stays_copied(python, rest, tmp_path):
     seed = 19 + len(rest) + python.version[1]
     program = REGAINABLE + HISTORY + PROGRAM % {"seed": seed, "rest": RESTS[rest]}
-    outcome = resharing.run(python, tmp_path, program, TEST_RESHARE="no")
+    outcome = resharing.run(python, tmp_path, program, **resharing.WITHIN_THE_TEST)
     found, worker, parent = outcome.told
     assert worker.get("right") and parent["right"], outcome.told
     assert found["equal"] * resharing.resource.getpagesize() <= 512 * 1024, (seed, outcome.told, outcome.passes())
+
+
+# The next task is always there: no wait lasts until a slice is due.
+NEVER_IDLE = """
+import random, threading, time
+def body():
+    limit = time.monotonic() + 60
+    tasks = 0
+    while not status().pages_given_back and time.monotonic() < limit:
+        os.read(pipe[0], 1)
+        start = random.randrange(len(HEAP) - 500)
+        for item in HEAP[start:start + 500]:
+            for each in item:
+                pass
+        tasks += 1
+    tell(given=status().pages_given_back, tasks=tasks, waiting=len(select.select([pipe[0]], [], [], 0)[0]), right=right())
+def beside_a_thread():
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    body()
+pipe = os.pipe()
+feeder = os.fork()
+if feeder == 0:
+    while True:
+        os.write(pipe[1], 4096 * b"x")
+pid = worker(%s)
+end(pid)
+os.kill(feeder, signal.SIGKILL)
+end(feeder)
+"""
+
+
+@pytest.mark.parametrize("body", ["body", "beside_a_thread"])
+def test_who_is_never_idle_gives_back_between_tasks(python, body, tmp_path):
+    knobs = {"RESHARE_THREADS": "on", "TEST_RESHARE": "no"}
+    (told,) = resharing.run(python, tmp_path, NEVER_IDLE % body, **knobs).told
+    assert told["right"] and told["waiting"] and told["given"] > 0, told

@@ -3,6 +3,7 @@
 #include "support/child.h"
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "pages/giveback.h"
 #include "process/threads.h"
@@ -14,10 +15,13 @@ static char *written;
 
 /* Somebody runs; somebody who has run does so still. */
 static bool awake, runs_on;
+static int falls_asleep; /* after so many looks */
 
 bool __wrap_gf_others_sleep(struct gf_others *ret);
 bool __wrap_gf_others_sleep(struct gf_others *ret) {
     ret->count = 0;
+    if (falls_asleep > 0 && --falls_asleep == 0)
+        awake = false;
     return !awake;
 }
 
@@ -31,6 +35,16 @@ bool __wrap_gf_others_still_sleep(const struct gf_others *others) {
     if (written)
         *written = 'w';
     return false;
+}
+
+/* A tenth of a millisecond goes by between two looks. */
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
+    static long now_us;
+    (void)clock;
+    now_us += 100;
+    *ret = (struct timespec){.tv_sec = now_us / 1000000, .tv_nsec = now_us % 1000000 * 1000};
+    return 0;
 }
 
 static char *new_copied_arena(void) {
@@ -54,6 +68,19 @@ static void who_runs_before_the_first_look_ends_the_slice(void **state) {
     awake = true;
     go_on(&pass, false, GCFREEZE_REASON_BUSY_THREADS);
     assert_int_equal(gf_arena_copies(arena), GF_ARENA_PAGES);
+}
+
+/* Whoever has just got the interpreter and waits for more to do. */
+static void who_is_about_to_sleep_is_waited_for(void **state) {
+    struct gf_pass pass = {0};
+    (void)state;
+    char *arena = new_copied_arena();
+    gf_arena_touch_all(arena);
+    awake = true;
+    falls_asleep = 3;
+    go_on(&pass, true, GCFREEZE_REASON_NONE);
+    assert_int_equal(pass.given, GF_ARENA_PAGES);
+    assert_int_equal(gf_arena_copies(arena), 0);
 }
 
 static void who_runs_now_and_then_is_asked_again(void **state) {
@@ -145,6 +172,7 @@ static void a_slice_may_end_between_two_parts_of_a_run(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_runs_before_the_first_look_ends_the_slice),
+        cmocka_unit_test(who_is_about_to_sleep_is_waited_for),
         cmocka_unit_test(who_runs_now_and_then_is_asked_again),
         cmocka_unit_test(who_runs_again_and_again_ends_the_slice),
         cmocka_unit_test(who_runs_on_ends_the_slice),

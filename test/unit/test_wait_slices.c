@@ -26,6 +26,13 @@ enum gf_cut __wrap_gf_reshare_cut(bool masked, const void *code) {
     return how != GF_CUT_NOT ? how : __real_gf_reshare_cut(masked, code);
 }
 
+static bool overdue;
+
+bool __wrap_gf_reshare_is_overdue(void);
+bool __wrap_gf_reshare_is_overdue(void) {
+    return overdue;
+}
+
 bool __real_gf_reshare_slice(int64_t left_us, enum gf_cut as);
 bool __wrap_gf_reshare_slice(int64_t left_us, enum gf_cut as);
 bool __wrap_gf_reshare_slice(int64_t left_us, enum gf_cut as) {
@@ -162,6 +169,62 @@ static void what_is_accepted_after_something_was_ready_is_there_already(void **s
     assert_int_equal(plans, 4);
 }
 
+static size_t slices;
+
+static void count_slice(void) {
+    slices++;
+}
+
+/* Something is ready whenever it waits, so no slice would ever be made after a wait. */
+static void an_overdue_slice_is_made_before_the_wait(void **state) {
+    int ends[2];
+    char byte;
+    (void)state;
+    gf_waits_start();
+    plan = much_later;
+    slice = count_slice;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "xx", 2), 2);
+    struct pollfd file = {.fd = ends[0], .events = POLLIN};
+    assert_int_equal(gf_waits_ours.poll(&file, 1, -1), 1);
+    assert_int_equal(gf_waits_ours.read(ends[0], &byte, 1), 1);
+    assert_int_equal(slices, 0);
+    overdue = true;
+    assert_int_equal(gf_waits_ours.poll(&file, 1, -1), 1);
+    assert_int_equal(slices, 1);
+    assert_int_equal(gf_waits_ours.read(ends[0], &byte, 1), 1);
+    assert_int_equal(slices, 2);
+    assert_int_equal(gf_waits_ours.poll(&file, 1, 1), 0); /* nothing is ready, and it is short */
+    assert_int_equal(slices, 3);
+}
+
+/* There a slice ends the wait, and the caller begins another one for what is left of it. */
+static void beside_threads_an_overdue_slice_is_made_before_long_waits(void **state) {
+    int ends[2];
+    sem_t semaphore;
+    (void)state;
+    gf_waits_start();
+    plan = much_later;
+    slice = count_slice;
+    how = GF_CUT_BESIDE_THREADS;
+    overdue = true;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    struct pollfd file = {.fd = ends[0], .events = POLLIN};
+    assert_int_equal(gf_waits_ours.poll(&file, 1, 99), 1);
+    assert_int_equal(slices, 0);
+    assert_int_equal(gf_waits_ours.poll(&file, 1, 100), -1);
+    assert_int_equal(errno, EINTR);
+    assert_int_equal(slices, 1);
+    sem_init(&semaphore, 0, 1);
+    assert_int_equal(gf_waits_ours.sem_wait(&semaphore), -1);
+    assert_int_equal(errno, EINTR);
+    assert_int_equal(slices, 2);
+    overdue = false;
+    assert_int_equal(gf_waits_ours.sem_wait(&semaphore), 0);
+    assert_int_equal(slices, 2);
+}
+
 /* The child of a vfork runs in its parent's memory. */
 _Noreturn static void borrow(void) {
     alarm(60);
@@ -195,6 +258,8 @@ int main(void) {
         cmocka_unit_test(a_read_beside_a_handler_that_restarts_calls_is_left_alone),
         cmocka_unit_test(a_read_of_an_unknown_kind_of_socket_is_left_alone),
         cmocka_unit_test(what_is_accepted_after_something_was_ready_is_there_already),
+        cmocka_unit_test(an_overdue_slice_is_made_before_the_wait),
+        cmocka_unit_test(beside_threads_an_overdue_slice_is_made_before_long_waits),
         cmocka_unit_test(a_child_that_borrows_this_memory_makes_no_slice),
     };
     return gf_test_each_in_child(tests, sizeof tests / sizeof *tests);
