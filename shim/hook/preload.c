@@ -106,13 +106,6 @@ EXPORT int poll(struct pollfd *files, nfds_t count, int timeout) {
     return real()->poll(files, count, timeout);
 }
 
-EXPORT int ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
-                 const sigset_t *mask) {
-    if (ARMED)
-        return gf_wait_ppoll(files, count, timeout, mask, CALLER);
-    return real()->ppoll(files, count, timeout, mask);
-}
-
 EXPORT int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
     if (ARMED)
         return gf_wait_epoll(epoll, events, most, timeout, NULL, CALLER);

@@ -170,27 +170,6 @@ int gf_wait_poll(struct pollfd *files, nfds_t count, int timeout_ms, const void 
     return note_ready(result);
 }
 
-/* -2: not a time that the kernel would take. */
-static int64_t us_of_timespec(const struct timespec *timeout) {
-    if (!timeout)
-        return -1;
-    if (timeout->tv_sec < 0 || timeout->tv_sec > INT32_MAX || timeout->tv_nsec < 0 ||
-        timeout->tv_nsec > 999999999)
-        return -2;
-    return timeout->tv_sec * INT64_C(1000000) + (timeout->tv_nsec + 999) / 1000;
-}
-
-int gf_wait_ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
-                  const sigset_t *mask, const void *code) {
-    const struct wait wait = {
-        .call = call_poll, .refused = &ppoll_refused, .what = files, .count = (long)count};
-    int64_t us = us_of_timespec(timeout);
-    int result;
-    if (us == -2 || !cut(&wait, gf_wait_plan(us, true, code), us, mask, &result))
-        result = gf_real.ppoll(files, count, timeout, mask);
-    return note_ready(result);
-}
-
 static int call_epoll(const struct wait *wait, int64_t us, const sigset_t *mask) {
     return gf_real.epoll_pwait(*(const int *)wait->more, wait->what, (int)wait->count,
                                milliseconds_of(us), mask);
@@ -235,13 +214,14 @@ static int call_select(const struct wait *wait, int64_t us, const sigset_t *mask
                            us < 0 ? NULL : &timeout, mask);
 }
 
+/* -2: not a time that the kernel would take. */
 static int64_t us_of_timeval(const struct timeval *timeout) {
     if (!timeout)
         return -1;
-    if (timeout->tv_usec < 0 || timeout->tv_usec > 999999)
+    if (timeout->tv_sec < 0 || timeout->tv_sec > INT32_MAX || timeout->tv_usec < 0 ||
+        timeout->tv_usec > 999999)
         return -2;
-    const struct timespec time = {timeout->tv_sec, timeout->tv_usec * 1000};
-    return us_of_timespec(&time);
+    return timeout->tv_sec * INT64_C(1000000) + timeout->tv_usec;
 }
 
 int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,

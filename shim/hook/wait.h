@@ -28,8 +28,6 @@ struct gf_cutting gf_wait_plan(int64_t timeout_us, bool masked, const void *code
 int gf_wait_select(int count, fd_set *readable, fd_set *writable, fd_set *other,
                    struct timeval *timeout, const void *code);
 int gf_wait_poll(struct pollfd *files, nfds_t count, int timeout_ms, const void *code);
-int gf_wait_ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
-                  const sigset_t *mask, const void *code);
 int gf_wait_epoll(int epoll, struct epoll_event *events, int most, int timeout_ms,
                   const sigset_t *mask, const void *code);
 

@@ -15,7 +15,7 @@ from conftest import CMAKE, COMPILER, LIBRARY, ROOT, environment
 OLDEST_GLIBC = (2, 28)
 
 FORKS = {"fork", "forkpty", "posix_spawn", "posix_spawnp", "sigaction"}
-WAITS = {"select", "poll", "ppoll", "epoll_wait", "epoll_pwait", "accept", "accept4", "read"}
+WAITS = {"select", "poll", "epoll_wait", "epoll_pwait", "accept", "accept4", "read"}
 WAITS |= {"sem_wait", "sem_timedwait"}
 
 

@@ -20,10 +20,9 @@
 #include "support/waits.h"
 
 /* from READ on: the calls that have no mask */
-enum call { SELECT, POLL, PPOLL, EPOLL, EPOLL_PWAIT, READ, ACCEPT, ACCEPT4, SEM, SEM_TIMED, CALLS };
-static const char *const call_names[] = {"select",      "poll",         "ppoll",  "epoll_wait",
-                                         "epoll_pwait", "read",         "accept", "accept4",
-                                         "sem_wait",    "sem_timedwait"};
+enum call { SELECT, POLL, EPOLL, EPOLL_PWAIT, READ, ACCEPT, ACCEPT4, SEM, SEM_TIMED, CALLS };
+static const char *const call_names[] = {"select", "poll",    "epoll_wait", "epoll_pwait",  "read",
+                                         "accept", "accept4", "sem_wait",   "sem_timedwait"};
 
 enum event { NOTHING, READY, SIGNAL, EVENTS };
 enum moment { BEFORE, IN_SLICE, ASLEEP };
@@ -36,7 +35,7 @@ struct scenario {
     int timeout_ms;   /* NEVER: it has none */
     bool restart;     /* the handler has SA_RESTART */
     bool blocked;     /* the caller blocks the signal */
-    bool masked;      /* ppoll and epoll_pwait: waits with an empty mask */
+    bool masked;      /* epoll_pwait: waits with an empty mask */
     bool readies;     /* the handler makes it ready */
 };
 
@@ -151,10 +150,6 @@ static pid_t watch_until_asleep(bool after_slice) {
 
 /* ---- the wait ---- */
 
-static struct timespec from_ms(int ms) {
-    return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-}
-
 static int wait_with_select(const struct gf_waits *waits, struct outcome *ret) {
     struct timeval timeout = {.tv_sec = current.timeout_ms / 1000,
                               .tv_usec = current.timeout_ms % 1000 * 1000};
@@ -174,15 +169,9 @@ static int wait_with_select(const struct gf_waits *waits, struct outcome *ret) {
 }
 
 static int wait_with_poll(const struct gf_waits *waits, struct outcome *ret) {
-    sigset_t none;
-    sigemptyset(&none);
     struct pollfd files[] = {{.fd = -1, .events = POLLIN, .revents = -1},
                              {.fd = world.pipe[0], .events = POLLIN}};
-    const struct timespec timeout = from_ms(current.timeout_ms);
-    int result = current.call == POLL
-                     ? waits->poll(files, 2, current.timeout_ms)
-                     : waits->ppoll(files, 2, current.timeout_ms == NEVER ? NULL : &timeout,
-                                    current.masked ? &none : NULL);
+    int result = waits->poll(files, 2, current.timeout_ms);
     ret->ready = files[1].revents == POLLIN;
     return result;
 }
@@ -243,7 +232,6 @@ static int wait_once(const struct gf_waits *waits, struct outcome *ret) {
     case SELECT:
         return wait_with_select(waits, ret);
     case POLL:
-    case PPOLL:
         return wait_with_poll(waits, ret);
     case EPOLL:
     case EPOLL_PWAIT:
@@ -320,7 +308,7 @@ static bool has_timeout(enum call call) {
 }
 
 static bool has_mask(enum call call) {
-    return call == PPOLL || call == EPOLL_PWAIT;
+    return call == EPOLL_PWAIT;
 }
 
 /* Does the wait end, and always in the same way? */

@@ -214,14 +214,6 @@ static int poll_a_closed_file(const struct gf_waits *waits) {
     return waits->poll(&file, 1, -5) * 1000 + file.revents;
 }
 
-static int ppoll_bad_nanoseconds(const struct gf_waits *waits) {
-    return waits->ppoll(NULL, 0, &(struct timespec){.tv_nsec = BAD_NANOSECONDS}, NULL);
-}
-
-static int ppoll_bad_seconds(const struct gf_waits *waits) {
-    return waits->ppoll(NULL, 0, &(struct timespec){.tv_sec = -1}, NULL);
-}
-
 static int epoll_of_no_epoll(const struct gf_waits *waits) {
     struct epoll_event event;
     return waits->epoll_wait(new_pipe()[0], &event, 1, -1);
@@ -350,8 +342,6 @@ static const struct odd {
     CALL(poll_too_many),
     CALL(poll_nothing),
     CALL(poll_a_closed_file),
-    CALL(ppoll_bad_nanoseconds),
-    CALL(ppoll_bad_seconds),
     CALL(epoll_of_no_epoll),
     CALL(epoll_of_no_file),
     CALL(epoll_without_room),

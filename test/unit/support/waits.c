@@ -41,11 +41,6 @@ static int our_poll(struct pollfd *files, nfds_t count, int timeout) {
     return gf_wait_poll(files, count, timeout, NULL);
 }
 
-static int our_ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
-                     const sigset_t *mask) {
-    return gf_wait_ppoll(files, count, timeout, mask, NULL);
-}
-
 static int our_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
     return gf_wait_epoll(epoll, events, most, timeout, NULL, NULL);
 }
@@ -79,7 +74,6 @@ const struct gf_waits gf_waits_libc = {
     .name = "libc",
     .select = select,
     .poll = poll,
-    .ppoll = ppoll,
     .epoll_wait = epoll_wait,
     .epoll_pwait = epoll_pwait,
     .accept = accept,
@@ -93,7 +87,6 @@ const struct gf_waits gf_waits_ours = {
     .name = "ours",
     .select = our_select,
     .poll = our_poll,
-    .ppoll = our_ppoll,
     .epoll_wait = our_epoll_wait,
     .epoll_pwait = our_epoll_pwait,
     .accept = our_accept,

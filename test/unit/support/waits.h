@@ -16,7 +16,6 @@ struct gf_waits {
     const char *name;
     int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
     int (*poll)(struct pollfd *, nfds_t, int);
-    int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
     int (*epoll_wait)(int, struct epoll_event *, int, int);
     int (*epoll_pwait)(int, struct epoll_event *, int, int, const sigset_t *);
     int (*accept)(int, struct sockaddr *, socklen_t *);
