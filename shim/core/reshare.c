@@ -16,8 +16,8 @@
 #include "process/threads.h"
 
 /* Between passes, as long as there is little to gain: */
-static const int64_t rarest = 16;        /* intervals at most */
-static const long few_faults = 128;      /* pages that came since */
+static const int64_t rarest = 16; /* intervals at most */
+static const long few_pages = 128;
 static const int64_t little_us = 200;    /* waiting once more, and looking at a clock */
 static const int64_t writes_per_us = 10; /* to objects on as many pages: each misses the cache */
 
@@ -42,7 +42,7 @@ static struct {
     /* since the last pass began, and by slices since then: */
     int64_t cpu_us;
     long faults;
-    uint64_t kept; /* pages that the last pass found different; 0 if it ended early */
+    long kept; /* pages that the last pass found different; -1: it ended early */
 } reshare = {.busy = ATOMIC_FLAG_INIT};
 
 static bool on(void) {
@@ -105,9 +105,15 @@ static enum prospect { NONE, LITTLE, ENOUGH } prospect(void) {
     const int64_t used = gf_clock_cpu_us() - reshare.cpu_us;
     const long faults = minor_faults() - reshare.faults;
     gcfreeze_page.status.regainable_bytes = faults * (long)gf_page_size();
-    if (faults >= few_faults || used > little_us + (int64_t)reshare.kept / writes_per_us)
+    if (faults >= few_pages)
         return ENOUGH;
-    return used > little_us ? LITTLE : NONE;
+    if (used <= little_us)
+        return NONE;
+    if (reshare.kept < 0)
+        return ENOUGH;
+    return faults + reshare.kept >= few_pages && used > little_us + reshare.kept / writes_per_us
+               ? ENOUGH
+               : LITTLE;
 }
 
 /* How long until a pass begins; -1: not before this process has done something. */
@@ -126,7 +132,13 @@ static int64_t time_to_pass(int64_t now) {
     return -1;
 }
 
+/* A wait that is over by then need not be cut. */
+static int64_t within(int64_t timeout_us, int64_t wait) {
+    return timeout_us >= 0 && timeout_us <= wait ? -1 : wait;
+}
+
 static int64_t plan(int64_t timeout_us) {
+    reshare.overdue = false;
     const int64_t now = gf_clock_us();
     if (reshare.began_us == 0) {
         reshare.began_us = now;
@@ -146,7 +158,7 @@ static int64_t plan(int64_t timeout_us) {
             return -1;
         reshare.overdue = gf_pace_is_overdue(now);
     }
-    return timeout_us >= 0 && timeout_us <= wait ? -1 : wait;
+    return within(timeout_us, wait);
 }
 
 bool gf_reshare_is_overdue(void) {
@@ -163,9 +175,10 @@ static int64_t always(bool first) {
 int64_t gf_reshare_plan(int64_t timeout_us, bool first) {
     if (gf_session.config.reshare_always)
         return always(first);
-    reshare.overdue = false;
-    if (timeout_us == 0 || atomic_flag_test_and_set(&reshare.busy))
+    if (timeout_us == 0)
         return -1;
+    if (atomic_flag_test_and_set(&reshare.busy)) /* another thread looks */
+        return within(timeout_us, interval_us());
     int64_t result = plan(timeout_us);
     atomic_flag_clear(&reshare.busy);
     return result;
@@ -207,7 +220,7 @@ static void begin_pass(int64_t now) {
 static void end_pass(enum gcfreeze_reason reason) {
     const bool whole = reason == GCFREEZE_REASON_NONE;
     const bool empty = reshare.pass.given + reshare.pass.kept == 0;
-    reshare.kept = whole ? reshare.pass.kept : 0;
+    reshare.kept = whole ? (long)reshare.pass.kept : -1;
     reshare.running = false;
     gcfreeze_page.status.pass_running = 0;
     gcfreeze_page.status.pass_reason = (int32_t)reason;
@@ -381,7 +394,7 @@ static bool slice(int64_t left_us, enum gf_cut how) {
 }
 
 bool gf_reshare_slice(int64_t left_us, enum gf_cut how) {
-    bool more = false;
+    bool more = !gf_session.config.reshare_always; /* another thread's comes first */
     if (!atomic_flag_test_and_set(&reshare.busy)) {
         more = slice(left_us, how);
         atomic_flag_clear(&reshare.busy);
