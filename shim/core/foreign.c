@@ -11,8 +11,7 @@
 
 static struct {
     atomic_bool *told; /* in memory that all children share; NULL: each tells for itself */
-    bool done;         /* nothing is to be told here, or it is told */
-    bool once;         /* one wait has been left alone */
+    bool done;         /* here */
 } foreign;
 
 void gf_foreign_prepare(void) {
@@ -24,7 +23,7 @@ void gf_foreign_prepare(void) {
 }
 
 void gf_foreign_child(void) {
-    foreign.done = foreign.once = false;
+    foreign.done = false;
 }
 
 static void tell(void) {
@@ -38,11 +37,10 @@ static void tell(void) {
     gf_session_tell(GF_LOG_WARN, line.data);
 }
 
-void gf_foreign_met(bool left_alone) {
+void gf_foreign_tell(void) {
     if (foreign.done)
         return;
-    foreign.done = !left_alone || foreign.once;
-    if (foreign.done && left_alone && !(foreign.told && atomic_exchange(foreign.told, true)))
+    foreign.done = true;
+    if (!foreign.told || !atomic_exchange(foreign.told, true))
         tell();
-    foreign.once = true;
 }

@@ -12,8 +12,7 @@ void gf_foreign_prepare(void);
 /* Starts to count anew. Phase: child; plain stores. */
 void gf_foreign_child(void);
 
-/* A wait beside threads has come: is it left alone? From the second one on that is, in a process
- * that has had no other, the sentence is due. Phase: a waiting thread, one at a time. */
-void gf_foreign_met(bool left_alone);
+/* The sentence. Phase: a waiting thread, one at a time. */
+void gf_foreign_tell(void);
 
 #endif

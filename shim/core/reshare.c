@@ -233,13 +233,13 @@ static void end_pass(enum gcfreeze_reason reason) {
 }
 
 static void note(enum gcfreeze_reason reason) {
-    if (reason == GCFREEZE_REASON_FOREIGN_WAIT) {
-        gf_foreign_met(true);
-        if (reshare.running)
-            return; /* in other waits it goes on */
-    } else {
-        reshare.deaf_us = gf_clock_us() + interval_us();
-    }
+    const int64_t now = gf_clock_us();
+    if (reason != GCFREEZE_REASON_FOREIGN_WAIT)
+        reshare.deaf_us = now + interval_us();
+    else if (reshare.running)
+        return; /* in other waits it goes on */
+    else if (gcfreeze_page.status.passes == 0 && now - reshare.began_us >= 2 * interval_us())
+        gf_foreign_tell();
     if (reshare.running) {
         end_pass(reason);
         return;
@@ -355,10 +355,6 @@ enum gf_cut gf_reshare_cut(bool masked, const void *code) {
     if (reason != GCFREEZE_REASON_NONE) {
         note_obstacle(reason);
         return GF_CUT_NOT;
-    }
-    if (threads > 1 && !atomic_flag_test_and_set(&reshare.busy)) {
-        gf_foreign_met(false);
-        atomic_flag_clear(&reshare.busy);
     }
     if (threads > 1)
         return beside;

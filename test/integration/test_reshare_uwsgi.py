@@ -113,11 +113,9 @@ def load(server, clients):
 def test_where_nothing_is_given_back_one_worker_says_so(uwsgi, version):
     options = ["--module", "threaded:app"] if is_old(version) else []
     with uwsgi(*options, LOG="warn") as server:
+        wait_for("the sentence", lambda: server.get("/read")["right"] and uwsgi.events())
         for pid in 2 * server.workers():
             assert server.ask(pid, "/read")["right"]
-        wait_for("the sentence", uwsgi.events)
-        for pid in server.workers():
-            server.ask(pid, "/")
     (event,) = uwsgi.events()
     assert (event["event"], event["level"]) == ("message", "warn")
     assert event["message"].startswith("GCFREEZE_RESHARE_THREADS=on has no effect in uWSGI: ")
