@@ -30,10 +30,11 @@ static void tell(void) {
     char buffer[512];
     struct gf_text line;
     gf_text_init(&line, buffer, sizeof buffer);
-    gf_text_add(&line, "GCFREEZE_RESHARE_THREADS=on has no effect in ");
+    gf_text_add(&line, "GCFREEZE_RESHARE_THREADS=on has had no effect so far in ");
     gf_text_add_plain(&line, gf_session.row ? gf_session.row->name : gf_self_title());
-    gf_text_add(&line, ": beside threads, its waits are left alone (foreign-wait), and no copied "
-                       "page is given back. Workers with one thread each give pages back");
+    gf_text_add(&line,
+                ": beside threads, waits of its own code are left alone (foreign-wait), and "
+                "no copied page was given back. Workers with one thread each give pages back");
     gf_session_tell(GF_LOG_WARN, line.data);
 }
 

@@ -1,5 +1,5 @@
-/* GCFREEZE_RESHARE_THREADS=on where it has no effect: in a server whose threads only wait in code
- * that is left alone (foreign-wait). The operator asked for it, so this is said without being
+/* GCFREEZE_RESHARE_THREADS=on where it has had no effect: in a server whose threads only wait in
+ * code that is left alone (foreign-wait). The operator asked for it, so this is said without being
  * asked, by one process of all that have the same parent. */
 #ifndef GF_CORE_FOREIGN_H
 #define GF_CORE_FOREIGN_H

@@ -1,4 +1,4 @@
-/* How often it is told that GCFREEZE_RESHARE_THREADS=on has no effect. */
+/* How often it is told that GCFREEZE_RESHARE_THREADS=on has had no effect. */
 #include "support/child.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ static int told(bool threads) {
     int count = 0;
     int status = gf_test_child(fork_two, threads ? text : NULL, text, sizeof text);
     assert_child_succeeded(status, text);
-    for (const char *at = text; (at = strstr(at, "GCFREEZE_RESHARE_THREADS=on has no effect in "));
+    for (const char *at = text; (at = strstr(at, "GCFREEZE_RESHARE_THREADS=on has had no effect so far in "));
          at++)
         count++;
     return count;
