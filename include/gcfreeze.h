@@ -130,8 +130,8 @@ struct gcfreeze_status {
 
     /* GCFREEZE_RESHARE, in a process that waits */
     uint64_t pass_looks;      /* how often it was looked whether a pass is worth beginning */
-    int64_t regainable_bytes; /* at the last look: of its own in copied arenas, less what the last
-                                 pass found to differ; not known as long as pass_looks is 0 */
+    int64_t regainable_bytes; /* at the last look: what was copied since the last pass began, at
+                                 most (its page faults); not known as long as pass_looks is 0 */
 };
 
 /* The same for other processes: a variable of the library, to be found in its symbol table and read

@@ -37,8 +37,8 @@ static int told(bool threads) {
     int count = 0;
     int status = gf_test_child(fork_two, threads ? text : NULL, text, sizeof text);
     assert_child_succeeded(status, text);
-    for (const char *at = text; (at = strstr(at, "GCFREEZE_RESHARE_THREADS=on has had no effect so far in "));
-         at++)
+    for (const char *at = text;
+         (at = strstr(at, "GCFREEZE_RESHARE_THREADS=on has had no effect so far in ")); at++)
         count++;
     return count;
 }
