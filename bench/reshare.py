@@ -81,7 +81,7 @@ def measure_forks(place):
             sides=medians([(before, after) for (before, _), (after, _) in rows], "ms, "),
             value=median(added),
             interval=pairs.interval([added]),
-            bound=0.6,
+            bound=0.25,
             digits=2,
         )
         with (

@@ -1,6 +1,7 @@
 #include "core/foreign.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 

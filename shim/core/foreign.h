@@ -4,12 +4,10 @@
 #ifndef GF_CORE_FOREIGN_H
 #define GF_CORE_FOREIGN_H
 
-#include <stdbool.h>
-
 /* What the children will have in common. Phase: parent, before the fork; any number of times. */
 void gf_foreign_prepare(void);
 
-/* Starts to count anew. Phase: child; plain stores. */
+/* The child has told nothing. Phase: child; plain stores. */
 void gf_foreign_child(void);
 
 /* The sentence. Phase: a waiting thread, one at a time. */
