@@ -232,13 +232,20 @@ static void end_pass(enum gcfreeze_reason reason) {
         tell(reason, false);
 }
 
+/* That one wait is left alone says nothing as long as others have slices. */
+static bool others_may_have(int64_t now) {
+    return reshare.running ||
+           (now - reshare.began_us < 2 * interval_us() && !gf_session.config.reshare_always);
+}
+
 static void note(enum gcfreeze_reason reason) {
     const int64_t now = gf_clock_us();
-    if (reason != GCFREEZE_REASON_FOREIGN_WAIT)
+    const bool foreign = reason == GCFREEZE_REASON_FOREIGN_WAIT;
+    if (foreign && others_may_have(now))
+        return;
+    if (!foreign)
         reshare.deaf_us = now + interval_us();
-    else if (reshare.running)
-        return; /* in other waits it goes on */
-    else if (gcfreeze_page.status.passes == 0 && now - reshare.began_us >= 2 * interval_us())
+    else if (gcfreeze_page.status.passes == 0 && !gf_session.config.reshare_always)
         gf_foreign_tell();
     if (reshare.running) {
         end_pass(reason);
@@ -347,7 +354,8 @@ static void give_back_in_host(int64_t left_us, enum gf_cut how) {
 }
 
 enum gf_cut gf_reshare_cut(bool masked, const void *code) {
-    const int threads = gf_threads_count();
+    /* A wait that begins right after a join would be left alone for good. */
+    const int threads = gf_threads_left();
     enum gf_cut beside = GF_CUT_NOT;
     enum gcfreeze_reason reason = threads < 0 ? GCFREEZE_REASON_NO_PROC : GCFREEZE_REASON_NONE;
     if (threads > 1)

@@ -6,9 +6,9 @@
  * process that is never without work between two requests; core/pace.h says how much of the time
  * they may take.
  *
- * All functions but the first three may be called by any thread; one at a time gets in, the others
- * go on without. Nothing allocates or waits, but that a slice in a process with threads takes the
- * interpreter.
+ * The functions from gf_reshare_plan on may be called by any thread; one at a time gets in, the
+ * others go on without. Nothing allocates or waits, but that gf_reshare_cut waits for threads that
+ * are just ending, and a slice beside threads for the interpreter.
  */
 #ifndef GF_CORE_RESHARE_H
 #define GF_CORE_RESHARE_H

@@ -115,7 +115,7 @@ tell(right=right())
 """
 
 
-@pytest.mark.parametrize("rest", RESTS)
+@pytest.mark.parametrize("rest", ["in-a-read", pytest.param("in-short-waits", marks=pytest.mark.long)])
 def test_nothing_stays_copied(python, rest, tmp_path):
     seed = 19 + len(rest) + python.version[1]
     program = REGAINABLE + HISTORY + PROGRAM % {"seed": seed, "rest": RESTS[rest]}

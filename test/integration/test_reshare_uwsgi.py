@@ -36,7 +36,7 @@ def old(version):
         pytest.skip("from 3.12 on nobody can see whether the interpreter is taken")
 
 
-@pytest.fixture(params=[DEBIAN, CURRENT, MODULE])
+@pytest.fixture(params=[CURRENT, *(pytest.param(host, marks=pytest.mark.long) for host in (DEBIAN, MODULE))])
 def uwsgi(request, version, tmp_path):
     command, problem = command_of(request.param, version)
     if problem:
