@@ -20,9 +20,8 @@ from bench.support.place import Place
 from bench.support.setup import PROGRAMS
 from bench.support.watch import Watch
 
-# A page of a site shows some ten to a hundred entries. In ten seconds a worker then reads 10,000 at random, of 150 MB
-# about one in fifteen, and each is on a page of its own: about a third of what it has is copied between two passes.
-READS = 100
+# that a request reads: a page of a site shows some ten to a hundred entries
+READS = 10, 100
 RATE = 10  # requests a second and worker
 WINDOWS = 12
 
@@ -62,30 +61,31 @@ def p99_ratio(rows):
     return after / before
 
 
-def load(place, contenders, seconds):
+def load(place, contenders, reads, seconds):
     """(what each has found, [MB of each server])"""
-    reads = {"BENCH_READS": str(READS)}
+    reads = {"BENCH_READS": str(reads)}
     with (
         place.beside("against").running(contenders[0], **reads) as other,
         place.running(contenders[1], **reads) as running,
     ):
         servers = other, running
-        with Watch(lambda: [one.memory() / memory.MB for one in servers], every=1) as watch:
+        with Watch(lambda: [one.memory() / memory.MB for one in servers], every=5) as watch:
             clients = [ask(one, RATE * place.workers, seconds) for one in servers]
             told = [answers(one) for one in clients]
         place.check_frozen(contenders[1], running)
         return [Found(*one) for one in zip(servers, told)], watch.seen
 
 
-def measure_one(place, contender, seconds):
-    (hand, ours), seen = load(place, (HAND, contender), seconds)
+def measure_one(place, contender, reads, seconds):
+    (hand, ours), seen = load(place, (HAND, contender), reads, seconds)
     trees = [mean(column) for column in zip(*seen)]
     later = [after / before for before, after in seen[len(seen) // 2 :]]
 
     def figure(text, sides, value, bound, unit="", **more):
         names = [HAND.name + unit, contender.name + unit]
         what = "constant light load, %d requests/s a worker: %s ÷ by hand" % (RATE, text)
-        return Figure(what, str(place.python), "", dict(zip(names, sides)), value, bound, digits=3, **more)
+        subject = "%s, %d entries a request" % (place.python, reads)
+        return Figure(what, subject, "", dict(zip(names, sides)), value, bound, digits=3, **more)
 
     tree = figure("memory of the server, mean over time,", trees, trees[1] / trees[0], 0.6, ", MB")
     tree.sides["÷ in the second half"] = mean(later)
@@ -106,4 +106,5 @@ def measure(setup):
     setup.say("constant light load, CPython %s" % python)
     with tempfile.TemporaryDirectory(prefix="gcfreeze-bench-") as directory:
         place = Place(setup, python, Path(directory), megabytes=setup.count(150, 40))
-        yield from measure_one(place, CONTENDERS["reshare"], setup.count(120, 20))
+        for reads in READS:
+            yield from measure_one(place, CONTENDERS["reshare"], reads, setup.count(120, 20))

@@ -20,7 +20,6 @@ static struct {
     int64_t saved_us;         /* credit at most */
     struct gf_budget elapsed; /* of the time that goes by */
     struct gf_budget used;    /* of the time that the process works */
-    int64_t next_us;          /* before that no slice between requests */
     int64_t look_us;          /* before that no slice may be made, whatever happens */
     int64_t allowed_us;       /* since when one may; 0: none may */
     int64_t since_us;         /* this period began then */
@@ -48,14 +47,6 @@ void gf_pace_start(int64_t now, int64_t interval_us) {
     gf_budget_start(&pace.used, pace.since_cpu_us);
 }
 
-static int64_t later(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t sooner(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static void judge(int64_t now) {
     const int64_t elapsed = now - pace.since_us;
     if (elapsed < period_us)
@@ -79,12 +70,11 @@ int64_t gf_pace_wait(int64_t now) {
     gf_budget_earn(&pace.used, gf_clock_cpu_us(), pace.saved_us);
     judge(now);
     int64_t wait = gf_budget_wait(&pace.elapsed);
-    if (pace.load != IDLE) {
-        /* until its time has come, or it is seen to be idle */
-        int64_t due = pace.next_us - now;
-        if (pace.load == BUSY)
-            due = later(due, gf_budget_wait(&pace.used));
-        wait = later(wait, sooner(due, pace.since_us + period_us - now));
+    if (pace.load == BUSY) {
+        /* until it has worked for it, or is seen to be idle */
+        int64_t work = gf_budget_wait(&pace.used), period = pace.since_us + period_us - now;
+        int64_t either = work < period ? work : period;
+        wait = wait > either ? wait : either;
     }
     pace.look_us = now + wait;
     if (wait > 0)
@@ -116,7 +106,6 @@ void gf_pace_spent(int64_t used_us, uint64_t given, bool disturbed) {
     const int64_t again = pace.load == IDLE ? 0 : (int64_t)given * refault_us;
     const int64_t spent = disturbed && used_us < most_us() ? most_us() : used_us;
     pace.elapsed.credit -= spent + (pace.load == CALM ? again : 0);
-    pace.next_us = pace.elapsed.at + (spent + again) * 100 / GF_BUDGET_PERCENT;
     if (pace.load == BUSY)
         pace.used.credit -= spent + again;
     pace.since_cpu_us += used_us;
