@@ -18,9 +18,8 @@ from bench.support.watch import Watch
 
 RECORDS = 100_000
 WORKERS = 2  # of each program
-# that are split for an item, besides what it takes to read it: a quarter of a millisecond, as where a page of text is made
-# into tokens; to decode a picture takes ten times that
-WORDS = 10_000
+# that are split for an item, besides what it takes to read it: a millisecond, less than it takes to decode a picture
+WORDS = 40_000
 KNOBS = {"GCFREEZE_MODE": "freeze", "GCFREEZE_RESHARE": "on", "GCFREEZE_RESHARE_THREADS": "on"}
 KINDS = {
     "loader": "a data loader that is never idle",

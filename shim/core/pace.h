@@ -5,8 +5,8 @@
  *
  * idle   it used less than 1 % of a processor. The clock's time; slices of 3 ms.
  * calm   it worked, and hardly ever waited for a processor: there is one to spare. The clock's
- *        time as well; slices of 1 ms, and each page costs 4 us more, because the next requests copy
- *        it again.
+ *        time as well; slices of 1 ms. A page that is given back costs 4 us more, because the next
+ *        requests copy it again.
  * busy   the same, but 2 % of the time that the process itself uses.
  *
  * One thread at a time; no allocation. Times are microseconds of gf_clock_us().
