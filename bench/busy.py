@@ -18,8 +18,8 @@ from bench.support.watch import Watch
 
 RECORDS = 100_000
 WORKERS = 2  # of each program
-# that are split for an item, besides what it takes to read it: a millisecond, less than it takes to decode a picture
-WORDS = 40_000
+# that are summed for an item, besides what it takes to read it: a millisecond, less than it takes to decode a picture
+TERMS = 75_000
 KNOBS = {"GCFREEZE_MODE": "freeze", "GCFREEZE_RESHARE": "on", "GCFREEZE_RESHARE_THREADS": "on"}
 KINDS = {
     "loader": "a data loader that is never idle",
@@ -63,7 +63,7 @@ def share_processors(pids):
 def measure_one(setup, python, kind, directory):
     events = directory / "events"
     log = {"GCFREEZE_LOG": "info", "GCFREEZE_LOG_FORMAT": "json", "GCFREEZE_LOG_FILE": str(events)}
-    words = setup.count(RECORDS, RECORDS // 10), WORKERS, setup.count(60, 15), WORDS
+    words = setup.count(RECORDS, RECORDS // 10), WORKERS, setup.count(60, 15), TERMS
     with (
         program(setup, python, kind, words, {}) as plain,
         program(setup, python, kind, words, {**KNOBS, **log}) as ours,
