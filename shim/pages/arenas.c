@@ -5,14 +5,15 @@
 /* Twice as many slots as arenas, so that searches stay short. A key is the arena's address and, in
  * the bits below a page, its size in units of 64 KiB: arenas are 256 KiB up to CPython 3.9 and 1
  * MiB from 3.10 on (Objects/obmalloc.c, ARENA_SIZE). */
-enum { SLOTS = 1 << 17, MOST = SLOTS / 2, UNIT = GF_ARENA_UNIT, UNITS = (1 << 12) - 1 };
+enum { SLOTS = 1 << 15, MOST = SLOTS / 2, UNIT = GF_ARENA_UNIT, UNITS = (1 << 12) - 1 };
 
-/* Arenas that find a table full come to the next one: nobody walks over what is not needed. All
- * together hold 64 GiB of the smaller arenas. */
-enum { TABLES = 4 };
+/* Arenas that find a table full come to the next one. A table takes memory from the moment on when
+ * it is needed: a process that locks its memory (mlockall) has all of it. All together hold 64 GiB
+ * of the smaller arenas. */
+enum { TABLES = 16 };
 
 static struct table {
-    struct gf_arena *slots;
+    struct gf_arena *_Atomic slots;
     atomic_size_t count;
     /* How far from its first slot an arena has ever been put: a search looks no farther. So one
      * that goes leaves nothing behind, and what has gone makes no search longer. */
@@ -38,17 +39,23 @@ static size_t first_slot(const void *address) {
     return (size_t)(((uintptr_t)address / UNIT * UINT64_C(0x9e3779b97f4a7c15)) >> 47) % SLOTS;
 }
 
-bool gf_arenas_open(void) {
+/* Another thread may open it at the same time: the first one's memory is used. */
+static bool open_table(struct table *table) {
     const size_t size = SLOTS * sizeof(struct gf_arena);
-    if (tables[0].slots)
+    struct gf_arena *none = NULL;
+    if (table->slots)
         return true;
-    char *memory = mmap(NULL, TABLES * size, PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return false;
-    for (size_t i = 0; i < TABLES; i++)
-        tables[i].slots = (struct gf_arena *)(memory + i * size);
+    if (!atomic_compare_exchange_strong(&table->slots, &none, memory))
+        munmap(memory, size);
     return true;
+}
+
+bool gf_arenas_open(void) {
+    return open_table(&tables[0]);
 }
 
 static void at_least(atomic_size_t *value, size_t wanted) {
@@ -79,8 +86,10 @@ void gf_arenas_add(void *address, size_t size) {
         return;
     for (size_t i = 0; i < TABLES; i++) {
         if (tables[i].count < MOST) {
-            at_least(&used, i + 1);
-            put(&tables[i], address, size);
+            if (open_table(&tables[i])) {
+                at_least(&used, i + 1);
+                put(&tables[i], address, size);
+            }
             return;
         }
     }
@@ -122,7 +131,8 @@ void gf_arenas_remove(void *address) {
 
 struct gf_arena *gf_arenas_next(size_t *position) {
     while (tables[0].slots && *position < used * SLOTS) {
-        struct gf_arena *slot = &tables[0].slots[(*position)++];
+        struct gf_arena *slot = &tables[*position / SLOTS].slots[*position % SLOTS];
+        (*position)++;
         if (slot->key != 0)
             return slot;
     }

@@ -30,8 +30,9 @@ struct gf_arena {
 char *gf_arena_address(const struct gf_arena *arena);
 size_t gf_arena_size(const struct gf_arena *arena);
 
-/* Makes room for 262,144 arenas: address space, of which pages are used as arenas come. False:
- * there is no memory, and no arena will be known. Idempotent. */
+/* Makes room for arenas: address space, of which pages are used as arenas come, and more of it when
+ * that is full, for 262,144 of them. False: there is no memory, and no arena will be known.
+ * Idempotent. */
 bool gf_arenas_open(void);
 
 /* An arena has come. Ignored without a register, when it is full, and for blocks that are not made
